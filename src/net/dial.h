@@ -1,0 +1,30 @@
+/* Connecting: Happy Eyeballs (RFC 8305) over the addresses of one host. */
+#ifndef FAIRLEAD_NET_DIAL_H
+#define FAIRLEAD_NET_DIAL_H
+
+#include "net/resolve.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+struct dial {
+	/* in */
+	struct span host; /* a name or a literal */
+	uint16_t port;
+	mono_ms deadline;
+	/* Asked for every candidate address before connecting; false leaves it out. NULL: all are fine. */
+	bool (*allowed)(const struct addr *a, void *arg);
+	void *allowed_arg;
+	const struct addr *source; /* bind to it; NULL: any */
+	unsigned keepalive_s;
+	/* out */
+	struct addr connected; /* whom we reached; with an error: the last one tried, or AF_UNSPEC */
+	unsigned tried;
+	bool refused_by_rule; /* -EACCES: no candidate was allowed; `connected` has the first refused one */
+	int64_t resolve_us, connect_us;
+};
+
+/* 0 and an open stream; what resolve() says with tried == 0; -EACCES; -ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT ... of the
+ * last attempt; -EMFILE. */
+MUST_CHECK int dial(struct dial *d, struct stream *out);
+
+#endif
