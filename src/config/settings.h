@@ -1,0 +1,206 @@
+/* What the administrator wants: the settings file as one immutable, counted snapshot.
+ *
+ * Owner: counted; settings_unref() by whoever took it. Threads: read by all, written by none after settings_load(). The whole
+ * snapshot lives in one arena and is freed at once. All times are in milliseconds, sizes in bytes. */
+#ifndef FAIRLEAD_CONFIG_SETTINGS_H
+#define FAIRLEAD_CONFIG_SETTINGS_H
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/ref.h"
+
+/* Where in the file something was written, for messages: "fairlead.conf:12". */
+struct written {
+	const char *file;
+	int line;
+};
+
+struct text_list {
+	const char **items;
+	unsigned count;
+};
+
+struct network_list {
+	struct network *items;
+	unsigned count;
+};
+
+struct port_range {
+	uint16_t from, to;
+};
+struct port_list {
+	struct port_range *items;
+	unsigned count; /* 0: any */
+};
+
+enum listen_role { ROLE_PROXY, ROLE_CONSOLE };
+
+struct listen_settings {
+	struct written where;
+	const char *address;         /* as written: "127.0.0.1:3128", "*:8080", "[::1]:3128" */
+	struct addr addr;            /* "*" is [::] (both families) */
+	enum listen_role role;
+	const char *name;            /* what clients call us; NULL: the host name */
+	struct network_list clients; /* who may speak to it; the default is filled in: loopback */
+	struct port_list connect_ports;
+	struct network_list intermediaries;
+	struct network_list proxy_protocol_from;
+};
+
+struct member_settings {
+	struct written where;
+	const char *address; /* "proxy1.example:8080" */
+	const char *host;
+	uint16_t port;
+	bool backup;
+};
+
+struct upstream_tls_settings {
+	bool on;
+	const char *ca, *name, *certificate, *key;
+	bool verify;
+};
+
+struct upstream_settings {
+	struct written where;
+	const char *name;
+	unsigned index; /* in settings.upstreams */
+	struct member_settings *members;
+	unsigned member_count;
+	struct upstream_tls_settings tls;
+	bool or_direct;
+	unsigned connections; /* at most, per member and process; 0: no limit but the general one */
+};
+
+enum route_via { VIA_DIRECT, VIA_UPSTREAM };
+
+/* One entry of a `to` list, ready to be matched. */
+enum pattern_kind { PATTERN_ANY, PATTERN_NAME, PATTERN_SUFFIX, PATTERN_GLOB, PATTERN_NETWORK, PATTERN_LOCAL };
+struct pattern {
+	enum pattern_kind kind;
+	const char *text; /* as written */
+	const char *name; /* folded: the name, the suffix with its dot, or the glob */
+	struct network network;
+	uint16_t port;    /* 0: any */
+};
+struct pattern_list {
+	struct pattern *items;
+	unsigned count;
+};
+
+struct route_settings {
+	struct written where;
+	struct pattern_list to;
+	bool resolve;      /* networks also match what a name resolves to */
+	enum route_via via;
+	const struct upstream_settings *upstream;
+	bool via_header;   /* false: leave the Via field out */
+	bool pin;          /* false: no connection-bound sign-in on this route; what cannot work is taken out of challenges */
+};
+
+enum access_action { ACCESS_ALLOW, ACCESS_DENY };
+
+struct access_settings {
+	struct written where;
+	const char *text;  /* the rule as one line, for messages */
+	enum access_action action;
+	bool sign_on_none; /* sign-on = none: before any challenge */
+	struct pattern_list to;
+	struct network_list from;
+	struct port_list ports;
+	struct text_list methods, users, groups, listen;
+};
+
+struct timeout_settings {
+	int64_t connect, head, idle, tunnel, tcp_keepalive;
+	int64_t request_body; /* between two pieces of a request body */
+	int64_t response_head; /* from the end of the request to the answer's head */
+	int64_t response_body; /* between two pieces of a response body */
+	int64_t write;         /* without progress while sending */
+	int64_t handshake;     /* TLS towards servers */
+	int64_t resolve;
+	int64_t pool_idle;     /* an idle connection is kept this long */
+};
+
+struct limit_settings {
+	uint64_t head, field, target, fields; /* of a message head */
+	uint64_t connections;           /* of clients, whole process */
+	uint64_t fibers;                /* exchanges in flight, per worker */
+	uint64_t pins;                  /* per client connection */
+	uint64_t pool_idle;             /* idle connections, per worker, all servers */
+	uint64_t pool_idle_per_server;  /* per worker */
+	uint64_t drain_body;            /* of a request body that is read and dropped to keep a connection */
+	uint64_t dns_entries;
+	uint64_t pipelined;
+};
+
+enum log_format { LOG_W3C, LOG_JSON };
+
+struct log_settings {
+	const char *file; /* "-": standard output */
+	enum log_format format;
+	bool query;       /* false: what stands behind '?' is left out */
+	enum log_level level;
+};
+
+struct resolver_settings {
+	const char *servers;    /* comma separated; NULL: the system's */
+	const char *hosts_file; /* NULL: /etc/hosts */
+};
+
+struct settings {
+	struct ref ref;
+	struct arena *memory;
+	const char *source; /* the file read, or "embedded defaults" */
+	unsigned workers;   /* filled in: never 0 */
+	bool shared_listeners;
+	const char *contact;  /* NULL: none */
+	const char *default_domain;
+	const char *pseudonym; /* in Via and Proxy-Status; filled in: name of the first proxy listener or host name, plus a random part unless set */
+	struct listen_settings *listens;
+	unsigned listen_count;
+	struct upstream_settings *upstreams;
+	unsigned upstream_count;
+	struct route_settings *routes;
+	unsigned route_count;
+	struct access_settings *access;
+	unsigned access_count;
+	struct timeout_settings timeouts;
+	struct limit_settings limits;
+	struct resolver_settings resolver;
+	struct log_settings access_log, events_log;
+	int64_t drain;
+};
+
+/* Errors and warnings, collected with file and line, each a sentence that says what to do. */
+enum complaint_kind { COMPLAINT_ERROR, COMPLAINT_WARNING };
+struct complaint {
+	struct complaint *next;
+	enum complaint_kind kind;
+	struct written where;
+	const char *text;
+};
+struct complaints {
+	struct complaint *first, **last;
+	unsigned errors, warnings;
+};
+void complaints_init(struct complaints *c);
+void complaints_fini(struct complaints *c);
+void complain(struct complaints *c, enum complaint_kind kind, struct written where, const char *format, ...) PRINTF_LIKE(4, 5);
+/* "fairlead.conf:12: error: …", one a line. */
+void complaints_print(const struct complaints *c, struct buf *to);
+
+/* Reads a file; NULL: the embedded defaults. 0, or -EINVAL with complaints (then *out is NULL), -ENOMEM. Warnings may come with success. */
+MUST_CHECK int settings_load(const char *file, struct settings **out, struct complaints *c);
+/* The file to read by the search order (-c given, $FAIRLEAD_CONFIG, ~/.config/… unless root, /etc/…), or NULL for none: the embedded defaults. */
+const char *settings_find(const char *given, char *room, size_t n);
+struct settings *settings_ref(struct settings *s);
+void settings_unref(struct settings *s);
+DEFINE_AUTO(settings, struct settings *, settings_unref);
+
+/* The manual page fairlead.conf(5) as scdoc text, from the table. */
+void settings_manual(struct buf *to);
+
+#endif
