@@ -1,0 +1,32 @@
+/* Every way an exchange can end, one row each: the status, the error page, `Proxy-Status`, the log's fields, the counter and the
+ * console's list are all made from this table (end_reason.def). */
+#ifndef FAIRLEAD_PROXY_END_REASON_H
+#define FAIRLEAD_PROXY_END_REASON_H
+
+#include "proxy/end_reason.def"
+
+enum end_reason {
+#define X(id, name, number, status, substatus, win32, error_type, user, administrator, remedy) END_##id,
+	END_REASONS(X)
+#undef X
+	END_LIMIT
+};
+
+struct end_row {
+	const char *name;          /* in logs and counters: "connect-refused" */
+	unsigned number;           /* of the 122xx family where one exists, else 0 */
+	unsigned status;           /* what the client is told; 0: nothing can be told any more */
+	unsigned substatus, win32; /* sc-substatus and sc-win32-status (IIS's meanings) */
+	const char *error_type;    /* of RFC 9209 Proxy-Status; NULL: no error */
+	const char *user;          /* one sentence for the person at the browser */
+	const char *administrator; /* one for the one who runs the proxy */
+	const char *remedy;        /* what to do next */
+};
+
+extern const struct end_row end_reason_table[END_LIMIT];
+
+/* How often each came, for /metrics. Any thread. */
+void end_reason_count(enum end_reason r);
+long long end_reason_counted(enum end_reason r);
+
+#endif
