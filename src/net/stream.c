@@ -1,0 +1,291 @@
+/* Reading and writing for fibers.
+ *
+ * A short read of a plain socket says that it is empty, so the next read waits without asking the kernel again; bytes
+ * that came meanwhile have raised a new edge. Not so once the other side has hung up: its edge may have come together
+ * with the data's, so the reads go on until the kernel says 0. */
+#include "net/stream.h"
+
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "net/stream_internal.h"
+#include "net/tls.h"
+#include "net/worker_internal.h"
+
+int stream_open(struct stream *s, int fd)
+{
+	*s = (struct stream){.watch.fd = -1};
+	return watch_add(&s->watch, fd);
+}
+
+void stream_close(struct stream *s)
+{
+	if (!stream_is_open(s))
+		return;
+	ASSERT(!s->watch.reader && !s->watch.writer);
+	watch_forget(&s->watch);
+	if (s->tls)
+		tls_free(s->tls);
+	s->tls = NULL;
+	close(s->watch.fd);
+	s->watch.fd = -1;
+}
+
+void stream_move(struct stream *from, struct stream *to)
+{
+	ASSERT(!from->watch.reader && !from->watch.writer);
+	*to = *from;
+	watch_move(&from->watch, &to->watch);
+	from->tls = NULL;
+}
+
+/* ---- Waiting */
+
+static int wait_in(struct stream *s, mono_ms deadline)
+{
+	ASSERT(!s->watch.reader);
+	s->watch.reader = fiber_self();
+	int r = fiber_wait(deadline);
+	s->watch.reader = NULL;
+	return r;
+}
+
+static int wait_out(struct stream *s, mono_ms deadline)
+{
+	ASSERT(!s->watch.writer);
+	s->watch.writer = fiber_self();
+	int r = fiber_wait(deadline);
+	s->watch.writer = NULL;
+	return r;
+}
+
+static bool can_read(const struct stream *s)
+{
+	return s->watch.ready & READY_IN || s->read_ended || (s->tls && tls_has_pending(s));
+}
+
+int stream_wait_in(struct stream *s, mono_ms deadline)
+{
+	int r = 0;
+	while (r == 0 && !can_read(s))
+		r = wait_in(s, deadline);
+	return r;
+}
+
+int stream_wait_either(struct stream *one, struct stream *two, mono_ms deadline, int *which)
+{
+	for (;;) {
+		*which = (can_read(one) ? 1 : 0) | (can_read(two) ? 2 : 0);
+		if (*which)
+			return 0;
+		two->watch.reader = fiber_self();
+		int r = wait_in(one, deadline);
+		two->watch.reader = NULL;
+		if (r != 0)
+			return r;
+	}
+}
+
+bool stream_is_quiet(const struct stream *s)
+{
+	return !(s->watch.ready & (READY_IN | READY_HUP)) && !s->read_ended && !(s->tls && tls_has_pending(s));
+}
+
+/* ---- Reading */
+
+static ssize_t read_plain(struct stream *s, char *p, size_t room)
+{
+	ssize_t n;
+	do
+		n = recv(s->watch.fd, p, room, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		if (errno != EAGAIN)
+			return -errno;
+		s->watch.ready &= ~READY_IN;
+		return -EAGAIN;
+	}
+	if ((size_t)n < room && !(s->watch.ready & READY_HUP))
+		s->watch.ready &= ~READY_IN;
+	return n;
+}
+
+static ssize_t read_tls(struct stream *s, char *p, size_t room)
+{
+	ssize_t n = tls_read(s, p, room);
+	if (n == -EAGAIN)
+		s->watch.ready &= ~READY_IN;
+	return n;
+}
+
+/* Room behind what is in it. */
+static int make_room(struct lent *l)
+{
+	if (!l->p)
+		return lent_take(l);
+	if (l->start == l->end)
+		l->start = l->end = 0;
+	if (l->end < l->size)
+		return 0;
+	if (l->start == 0)
+		return -ENOBUFS;
+	memmove(l->p, l->p + l->start, lent_length(l));
+	l->end -= l->start;
+	l->start = 0;
+	return 0;
+}
+
+int stream_read_now(struct stream *s, struct lent *l)
+{
+	if (s->read_ended)
+		return 0;
+	if (!can_read(s))
+		return -EAGAIN;
+	bool held = l->p != NULL;
+	int r = make_room(l);
+	if (r != 0)
+		return r;
+	size_t room = l->size - l->end;
+	ssize_t n = s->tls ? read_tls(s, l->p + l->end, room) : read_plain(s, l->p + l->end, room);
+	if (n > 0) {
+		l->end += (uint32_t)n;
+		s->bytes_in += (uint64_t)n;
+		return (int)n;
+	}
+	if (n == 0)
+		s->read_ended = true;
+	if (!held)
+		lent_give_back(l);
+	return (int)n;
+}
+
+int stream_read(struct stream *s, struct lent *l, mono_ms deadline)
+{
+	for (;;) {
+		int n = stream_read_now(s, l);
+		if (n != -EAGAIN) {
+			if (n > 0)
+				fiber_spend((size_t)n);
+			return n;
+		}
+		int r = wait_in(s, deadline);
+		if (r != 0)
+			return r;
+		if (!stream_is_open(s))
+			return -EBADF;
+	}
+}
+
+/* ---- Writing */
+
+static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
+	ssize_t n;
+	do
+		n = count == 1 ? send(s->watch.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
+		               : sendmsg(s->watch.fd, &message, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		if (errno != EAGAIN)
+			return -errno;
+		s->watch.ready &= ~READY_OUT;
+		return -EAGAIN;
+	}
+	return n;
+}
+
+static ssize_t write_tls(struct stream *s, const struct iovec *iov)
+{
+	ssize_t n = tls_write(s, iov->iov_base, iov->iov_len);
+	if (n == -EAGAIN)
+		s->watch.ready &= ~READY_OUT;
+	return n;
+}
+
+/* One attempt. */
+static ssize_t write_some(struct stream *s, const struct iovec *iov, size_t count)
+{
+	if (!(s->watch.ready & READY_OUT))
+		return -EAGAIN;
+	ssize_t n = s->tls ? write_tls(s, iov) : write_plain(s, iov, count);
+	if (n > 0)
+		s->bytes_out += (uint64_t)n;
+	return n;
+}
+
+ssize_t stream_write_now(struct stream *s, struct span text)
+{
+	struct iovec iov = {(char *)text.p, text.n};
+	ssize_t n = write_some(s, &iov, 1);
+	if (n >= 0 && (size_t)n < text.n && !s->tls)
+		s->watch.ready &= ~READY_OUT;
+	return n;
+}
+
+/* Takes `n` written bytes off the front, and whatever is empty behind them. */
+static void advance(struct iovec **iov, int *count, size_t n)
+{
+	while (*count > 0 && n >= (*iov)->iov_len) {
+		n -= (*iov)->iov_len;
+		++*iov;
+		--*count;
+	}
+	if (*count > 0) {
+		(*iov)->iov_base = (char *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
+
+int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadline)
+{
+	advance(&iov, &count, 0);
+	while (count > 0) {
+		ssize_t n = write_some(s, iov, (size_t)count);
+		if (n >= 0) {
+			advance(&iov, &count, (size_t)n);
+			/* A plain socket takes less only when it is full. */
+			if (count > 0 && !s->tls)
+				s->watch.ready &= ~READY_OUT;
+			fiber_spend((size_t)n);
+			continue;
+		}
+		if (n != -EAGAIN)
+			return (int)n;
+		int r = wait_out(s, deadline);
+		if (r != 0)
+			return r;
+		if (!stream_is_open(s))
+			return -EBADF;
+	}
+	return 0;
+}
+
+int stream_write_span(struct stream *s, struct span text, mono_ms deadline)
+{
+	struct iovec iov = {(char *)text.p, text.n};
+	return stream_write(s, &iov, 1, deadline);
+}
+
+int stream_end_write(struct stream *s)
+{
+	if (s->write_ended)
+		return 0;
+	s->write_ended = true;
+	if (s->tls)
+		tls_end(s);
+	return shutdown(s->watch.fd, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+void stream_tune(struct stream *s, unsigned keepalive_s)
+{
+	int on = 1;
+	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (!keepalive_s)
+		return;
+	int idle = (int)keepalive_s, interval = idle / 3 > 0 ? idle / 3 : 1, probes = 3;
+	setsockopt(s->watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}

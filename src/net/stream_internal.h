@@ -1,0 +1,24 @@
+/* A stream's operations that never wait, for what has no fiber.
+ *
+ * Threads: the stream's worker. */
+#ifndef FAIRLEAD_NET_STREAM_INTERNAL_H
+#define FAIRLEAD_NET_STREAM_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "net/stream.h"
+
+struct pipe;
+
+/* Bytes written (maybe not all), -EAGAIN or -errno. */
+MUST_CHECK ssize_t stream_write_now(struct stream *s, struct span text);
+/* `to` takes over the connection of `from`, which becomes a closed one. */
+void stream_move(struct stream *from, struct stream *to);
+
+/* From the socket into the pipe, at most `n`: bytes, 0 at the end, -EAGAIN (nothing to read now, or the pipe is full), or
+ * -errno. */
+MUST_CHECK ssize_t stream_fill_pipe(struct stream *from, struct pipe *p, size_t n);
+/* From the pipe into the socket: bytes, -EAGAIN or -errno. */
+MUST_CHECK ssize_t stream_drain_pipe(struct stream *to, struct pipe *p);
+
+#endif

@@ -1,0 +1,117 @@
+/* Moving bytes from socket to socket through a pipe.
+ *
+ * EAGAIN from filling a pipe that holds something may mean "the socket is empty" or "the pipe is full": only with an
+ * empty pipe does it say anything about the socket. */
+#include <fcntl.h>
+
+#include "net/pipe.h"
+#include "net/stream_internal.h"
+#include "net/worker_internal.h"
+
+ssize_t stream_fill_pipe(struct stream *from, struct pipe *p, size_t n)
+{
+	if (from->read_ended)
+		return 0;
+	if (!(from->watch.ready & READY_IN) || p->held >= p->capacity)
+		return -EAGAIN;
+	if (n > p->capacity - p->held)
+		n = p->capacity - p->held;
+	ssize_t r;
+	do
+		r = splice(from->watch.fd, NULL, p->in, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (r < 0 && errno == EINTR);
+	if (r < 0) {
+		if (errno != EAGAIN)
+			return -errno;
+		if (p->held == 0)
+			from->watch.ready &= ~READY_IN;
+		return -EAGAIN;
+	}
+	if (r == 0)
+		from->read_ended = true;
+	p->held += (size_t)r;
+	from->bytes_in += (uint64_t)r;
+	return r;
+}
+
+ssize_t stream_drain_pipe(struct stream *to, struct pipe *p)
+{
+	if (!(to->watch.ready & READY_OUT))
+		return -EAGAIN;
+	ssize_t r;
+	do
+		r = splice(p->out, NULL, to->watch.fd, NULL, p->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (r < 0 && errno == EINTR);
+	if (r < 0) {
+		if (errno != EAGAIN)
+			return -errno;
+		to->watch.ready &= ~READY_OUT;
+		return -EAGAIN;
+	}
+	p->held -= (size_t)r;
+	to->bytes_out += (uint64_t)r;
+	return r;
+}
+
+static int wait_out(struct stream *s, int64_t idle_ms)
+{
+	ASSERT(!s->watch.writer);
+	s->watch.writer = fiber_self();
+	int r = fiber_wait(clock_after(worker_now(), idle_ms));
+	s->watch.writer = NULL;
+	return r;
+}
+
+/* Empties the pipe into `to`. */
+static int drain(struct stream *to, struct pipe *p, int64_t idle_ms)
+{
+	while (p->held > 0) {
+		ssize_t r = stream_drain_pipe(to, p);
+		if (r > 0) {
+			fiber_spend((size_t)r);
+			continue;
+		}
+		if (r == 0)
+			return -EPIPE;
+		if (r != -EAGAIN)
+			return (int)r;
+		int waited = wait_out(to, idle_ms);
+		if (waited != 0)
+			return waited;
+	}
+	return 0;
+}
+
+int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t idle_ms)
+{
+	if (from->tls || to->tls)
+		return -EOPNOTSUPP;
+	struct pipe *p = pipe_take();
+	if (!p)
+		return -EOPNOTSUPP;
+	uint64_t moved = 0;
+	int64_t r = 0;
+	while (r == 0 && moved < n) {
+		uint64_t left = n - moved;
+		ssize_t got = stream_fill_pipe(from, p, left < p->capacity ? (size_t)left : p->capacity);
+		if (got == 0)
+			break;
+		if (got == -EAGAIN) {
+			r = stream_wait_in(from, clock_after(worker_now(), idle_ms));
+			continue;
+		}
+		if (got < 0) {
+			r = got == -EINVAL && moved == 0 ? -EOPNOTSUPP : got;
+			break;
+		}
+		r = drain(to, p, idle_ms);
+		moved += (uint64_t)got;
+	}
+	/* What is stuck in the pipe has left `from` and will never reach `to`: neither can go on. */
+	if (p->held > 0) {
+		stream_close(from);
+		stream_close(to);
+	}
+	pipe_give_back(p);
+	return r == 0 ? (int64_t)moved : r;
+}
