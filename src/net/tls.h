@@ -9,7 +9,7 @@ struct tls_client_settings {
 	const char *name;        /* expected in the certificate, sent as SNI; NULL: the host dialled */
 	const char *certificate; /* of ours, PEM chain; NULL: none */
 	const char *key;
-	bool verify;             /* true unless an administrator turned it off */
+	bool verify; /* true unless an administrator turned it off */
 };
 
 struct tls_client; /* made once per settings; thread-safe, counted by its owner */
@@ -17,10 +17,11 @@ MUST_CHECK int tls_client_new(const struct tls_client_settings *settings, struct
 void tls_client_free(struct tls_client *c);
 
 /* Shakes hands on a connected stream; ALPN http/1.1. 0 or -errno (-EPROTO: the reason is in `why`, room for `n` bytes). */
-MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why, size_t n);
+MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why,
+                           size_t n);
 
 /* For stream.c and nobody else. */
-ssize_t tls_read(struct stream *s, void *p, size_t n);             /* >0, 0 end, -EAGAIN, -errno */
+ssize_t tls_read(struct stream *s, void *p, size_t n); /* >0, 0 end, -EAGAIN, -errno */
 ssize_t tls_write(struct stream *s, const void *p, size_t n);
 bool tls_has_pending(const struct stream *s);
 void tls_end(struct stream *s);

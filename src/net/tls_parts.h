@@ -1,0 +1,41 @@
+/* What the files of TLS share; see tls.h.
+ *
+ * Owner: tls.c. Threads: a struct tls belongs to its stream's worker; a struct tls_client to all. */
+#ifndef FAIRLEAD_NET_TLS_PARTS_H
+#define FAIRLEAD_NET_TLS_PARTS_H
+
+#include <openssl/ssl.h>
+
+#include "net/tls.h"
+
+enum { TLS_WHY = 512, TLS_HOST = 254 };
+
+struct tls_sessions;
+
+struct tls {
+	SSL *ssl;
+	struct watch *watch;         /* of the stream that is calling, which may have moved since the last time */
+	struct tls_client *client;   /* counted */
+	struct tls_sessions *resume; /* the client's */
+	bool broken;                 /* failed for good: no more calls into OpenSSL, no close_notify */
+	bool starved;                /* what OpenSSL holds is not a whole record */
+	int error;                   /* of the socket, errno */
+	char *why;                   /* filled by the certificate's check, TLS_WHY bytes; NULL after the handshake */
+	char host[TLS_HOST];         /* expected in the certificate */
+};
+
+/* tls_bio.c: a BIO on the stream's watch that keeps its ready bits, never waits and raises no SIGPIPE. */
+BIO *tls_bio_new(struct tls *t);
+
+/* tls_why.c: reasons that a person understands. */
+int tls_check_certificate(int preverified, X509_STORE_CTX *store);
+void tls_explain_handshake(const struct tls *t, int ssl_error, char *why, size_t n);
+char *tls_library_reason(const char *what); /* on the heap; takes the newest error of OpenSSL's queue */
+
+/* tls_sessions.c: the last session of each host, for resumption. Bounded; one mutex. */
+MUST_CHECK int tls_sessions_new(struct tls_sessions **out);
+void tls_sessions_free(struct tls_sessions *s);
+void tls_sessions_put(struct tls_sessions *s, const char *host, SSL_SESSION *session); /* takes the reference */
+SSL_SESSION *tls_sessions_get(struct tls_sessions *s, const char *host);               /* a reference, or NULL */
+
+#endif
