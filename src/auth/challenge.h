@@ -17,7 +17,8 @@ struct challenge {
 /* Takes the next challenge off a WWW-Authenticate or Proxy-Authenticate value (several may share one line:
  * `Negotiate, NTLM, Basic realm="x, y"`). False at the end. Malformed pieces are skipped. */
 bool challenge_next(struct span *rest, struct challenge *out);
-/* An Authorization or Proxy-Authorization value. False if it is not even a scheme. */
+/* An Authorization or Proxy-Authorization value. False if it is not even a scheme. All that follows a connection-bound scheme
+ * is its token, malformed or not (then of TOKEN_UNKNOWN), so that no token counts as none. */
 bool credentials_parse(struct span value, struct challenge *out);
 
 /* NTLM, Negotiate, Kerberos, and anything that begins with "Nego": schemes that sign in a connection. */
@@ -32,7 +33,7 @@ enum token_kind {
 	TOKEN_NTLM_3,
 	TOKEN_KERBEROS,      /* AP-REQ, bare, in a GSS wrapper, or as SPNEGO's optimistic token: one leg may do */
 	TOKEN_SPNEGO_FIRST,  /* NegTokenInit with neither of these inside */
-	TOKEN_SPNEGO_NEXT,   /* NegTokenResp without a recognisable inner token */
+	TOKEN_SPNEGO_NEXT,   /* NegTokenResp, unless it carries NTLM_2 or NTLM_3; also with a type 1 or AP-REQ inside: not a first */
 	TOKEN_UNKNOWN        /* not base64, or bytes that are none of these */
 };
 /* Decodes as much of the base64 as it needs; never allocates. */

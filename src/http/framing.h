@@ -19,12 +19,19 @@ void framing_of_request(const struct head *request, struct framing *out);
 /* `request` decides too: no body after HEAD, nor after a 2xx to CONNECT (RFC 9112 6.3). */
 void framing_of_response(const struct head *response, enum method request_method, struct framing *out);
 
+enum {
+	CHUNK_LINE_MOST = 1024,    /* of a chunk's line: its size and extensions, without CR LF */
+	CHUNK_EXCESS_MOST = 16384, /* see body_reader.excess */
+	TRAILER_MOST = 16384,
+};
+
 /* Reading a body: the state between two reads. */
 struct body_reader {
 	uint8_t kind;  /* enum body_kind */
 	uint8_t state;
 	uint8_t fault; /* enum parse_fault after BODY_BAD */
-	uint16_t line_n; /* of the chunk line or trailer being read */
+	uint16_t line_n; /* bytes seen of the chunk line or trailer section being read */
+	uint16_t excess; /* framing bytes beyond what the payload explains: bounds the work that chunk lines make */
 	uint64_t left; /* of the present chunk or of BODY_LENGTH */
 	uint64_t total; /* payload bytes handed out */
 };
@@ -37,8 +44,9 @@ enum body_step {
 };
 
 void body_reader_init(struct body_reader *r, const struct framing *f);
-/* Consumes a part of `in` (its length goes to *used) and says what it was. A trailer section must fit into the input at once:
- * BODY_MORE with nothing used asks for more room. */
+/* Consumes a part of `in` (its length goes to *used) and says what it was; *data, if any, ends there. After BODY_DATA call
+ * it again, also with nothing left: BODY_END may need no more input. A trailer section (TRAILER_MOST at the most) must fit
+ * into the input at once: BODY_MORE with nothing used asks for more room. */
 enum body_step body_read(struct body_reader *r, struct span in, size_t *used, struct span *data);
 /* The sender closed: true if the body may end so (BODY_UNTIL_CLOSE, or over already). */
 bool body_may_end(const struct body_reader *r);
