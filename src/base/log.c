@@ -224,7 +224,9 @@ static void reopen_logs(void)
 	struct log *log;
 	pthread_mutex_lock(&writer.lock);
 	writer.reopen = false;
-	LIST_EACH(log, &writer.logs, struct log, link) {
+	pthread_mutex_unlock(&writer.lock);
+	pthread_mutex_lock(&logs.lock);
+	LIST_EACH(log, &logs.list, struct log, link) {
 		int r = log_file_reopen(log);
 		if (r != 0)
 			fprintf(stderr, "fairlead: cannot open the log %s anew: %s\n", log->path, strerror(-r));
