@@ -1,4 +1,8 @@
-/* The access log: one line an exchange, W3C Extended (UTC) or JSON, made from one table of fields. */
+/* The access log: one line an exchange, W3C Extended (UTC) or JSON, made from one table of fields (access_log.def; for
+ * reading: doc/logs.md).
+ *
+ * Never holds credentials: a user name or password in a request target is left out, and the query is, unless the settings
+ * keep it. No value can end a line or a field. Threads: any; each remembers the text of the present second. */
 #ifndef FAIRLEAD_PROXY_ACCESS_LOG_H
 #define FAIRLEAD_PROXY_ACCESS_LOG_H
 
@@ -10,5 +14,12 @@
 const char *access_log_header(const struct log_settings *s);
 /* The line without its end. `duration_us`: from the first byte received to the last sent. */
 void access_log_line(const struct log_settings *s, const struct record *r, int64_t duration_us, struct buf *to);
+
+struct access_field {
+	const char *name;     /* as in #Fields */
+	const char *sentence; /* what it says */
+};
+/* All fields in order; for manuals. */
+const struct access_field *access_log_fields(unsigned *count);
 
 #endif

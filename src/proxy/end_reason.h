@@ -1,15 +1,24 @@
 /* Every way an exchange can end, one row each: the status, the error page, `Proxy-Status`, the log's fields, the counter and the
- * console's list are all made from this table (end_reason.def). */
+ * console's list are all made from this table (end_reason.def). doc/errors.md is the same table for reading. */
 #ifndef FAIRLEAD_PROXY_END_REASON_H
 #define FAIRLEAD_PROXY_END_REASON_H
 
 #include "proxy/end_reason.def"
 
 enum end_reason {
-#define X(id, name, number, status, substatus, win32, error_type, user, administrator, remedy) END_##id,
+#define X(id, ...) END_##id,
 	END_REASONS(X)
 #undef X
-	END_LIMIT
+		END_LIMIT
+};
+
+/* The stop on the way where it ended. */
+enum end_place {
+	PLACE_NOWHERE, /* nothing broke */
+	PLACE_CLIENT,  /* the client, its request, its connection */
+	PLACE_HERE,    /* this proxy refused or could not */
+	PLACE_NEXT,    /* the next hop: the site when direct, else the parent */
+	PLACE_SITE,    /* the site, however far away */
 };
 
 struct end_row {
@@ -21,6 +30,7 @@ struct end_row {
 	const char *user;          /* one sentence for the person at the browser */
 	const char *administrator; /* one for the one who runs the proxy */
 	const char *remedy;        /* what to do next */
+	enum end_place place;
 };
 
 extern const struct end_row end_reason_table[END_LIMIT];

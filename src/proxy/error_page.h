@@ -12,11 +12,11 @@
 struct error_page {
 	const struct record *record;
 	const struct settings *settings;
-	struct span accept;    /* the request's Accept value */
-	bool head_only;        /* answer to HEAD */
-	bool connect;          /* answer to CONNECT: browsers hide the body, so the reason phrase carries number and short text */
-	bool close;            /* the connection ends after it */
-	unsigned minor;        /* of the request */
+	struct span accept; /* the request's Accept value */
+	bool head_only;     /* answer to HEAD */
+	bool connect;   /* answer to CONNECT: browsers hide the body, so the reason phrase carries number and short text */
+	bool close;     /* the connection ends after it */
+	unsigned minor; /* of the request */
 	const char *extra_fields; /* whole lines ending in CR LF, or NULL */
 };
 
