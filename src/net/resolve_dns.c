@@ -264,7 +264,9 @@ static int status_of(const struct question *q)
 		return 0;
 	if (one == ARES_ENOTFOUND || two == ARES_ENOTFOUND)
 		return -ENOENT;
-	return errno_of(one == ARES_ENODATA ? two : one);
+	if (one == ARES_ENODATA || (one == ARES_ETIMEOUT && two != ARES_ENODATA))
+		return errno_of(two);
+	return errno_of(one);
 }
 
 static void remember(const struct question *q, int status)

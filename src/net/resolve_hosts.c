@@ -149,6 +149,8 @@ int resolve_hosts_file(const char *path)
 		file.as_read = (struct stat){0};
 		file.now = hosts_read(path, &file.as_read);
 		file.looked = clock_mono();
+	} else {
+		file.looked = 0; /* a reload: the next asker looks */
 	}
 	pthread_mutex_unlock(&file.lock);
 	return 0;
