@@ -39,8 +39,8 @@ enum listen_role { ROLE_PROXY, ROLE_CONSOLE };
 
 struct listen_settings {
 	struct written where;
-	const char *address;         /* as written: "127.0.0.1:3128", "*:8080", "[::1]:3128" */
-	struct addr addr;            /* "*" is [::] (both families) */
+	const char *address; /* as written: "127.0.0.1:3128", "*:8080", "[::1]:3128" */
+	struct addr addr;    /* "*" is [::] (both families) */
 	enum listen_role role;
 	const char *name;            /* what clients call us; NULL: the host name */
 	struct network_list clients; /* who may speak to it; the default is filled in: loopback */
@@ -83,7 +83,7 @@ struct pattern {
 	const char *text; /* as written */
 	const char *name; /* folded: the name, the suffix with its dot, or the glob */
 	struct network network;
-	uint16_t port;    /* 0: any */
+	uint16_t port; /* 0: any */
 };
 struct pattern_list {
 	struct pattern *items;
@@ -93,18 +93,18 @@ struct pattern_list {
 struct route_settings {
 	struct written where;
 	struct pattern_list to;
-	bool resolve;      /* networks also match what a name resolves to */
+	bool resolve; /* networks also match what a name resolves to */
 	enum route_via via;
 	const struct upstream_settings *upstream;
-	bool via_header;   /* false: leave the Via field out */
-	bool pin;          /* false: no connection-bound sign-in on this route; what cannot work is taken out of challenges */
+	bool via_header; /* false: leave the Via field out */
+	bool pin;        /* false: no connection-bound sign-in on this route; what cannot work is taken out of challenges */
 };
 
 enum access_action { ACCESS_ALLOW, ACCESS_DENY };
 
 struct access_settings {
 	struct written where;
-	const char *text;  /* the rule as one line, for messages */
+	const char *text; /* the rule as one line, for messages */
 	enum access_action action;
 	bool sign_on_none; /* sign-on = none: before any challenge */
 	struct pattern_list to;
@@ -115,23 +115,23 @@ struct access_settings {
 
 struct timeout_settings {
 	int64_t connect, head, idle, tunnel, tcp_keepalive;
-	int64_t request_body; /* between two pieces of a request body */
+	int64_t request_body;  /* between two pieces of a request body */
 	int64_t response_head; /* from the end of the request to the answer's head */
 	int64_t response_body; /* between two pieces of a response body */
 	int64_t write;         /* without progress while sending */
 	int64_t handshake;     /* TLS towards servers */
 	int64_t resolve;
-	int64_t pool_idle;     /* an idle connection is kept this long */
+	int64_t pool_idle; /* an idle connection is kept this long */
 };
 
 struct limit_settings {
 	uint64_t head, field, target, fields; /* of a message head */
-	uint64_t connections;           /* of clients, whole process */
-	uint64_t fibers;                /* exchanges in flight, per worker */
-	uint64_t pins;                  /* per client connection */
-	uint64_t pool_idle;             /* idle connections, per worker, all servers */
-	uint64_t pool_idle_per_server;  /* per worker */
-	uint64_t drain_body;            /* of a request body that is read and dropped to keep a connection */
+	uint64_t connections;                 /* of clients, whole process */
+	uint64_t fibers;                      /* exchanges in flight, per worker */
+	uint64_t pins;                        /* per client connection */
+	uint64_t pool_idle;                   /* idle connections, per worker, all servers */
+	uint64_t pool_idle_per_server;        /* per worker */
+	uint64_t drain_body;                  /* of a request body that is read and dropped to keep a connection */
 	uint64_t dns_entries;
 	uint64_t pipelined;
 };
@@ -141,7 +141,7 @@ enum log_format { LOG_W3C, LOG_JSON };
 struct log_settings {
 	const char *file; /* "-": standard output */
 	enum log_format format;
-	bool query;       /* false: what stands behind '?' is left out */
+	bool query; /* false: what stands behind '?' is left out */
 	enum log_level level;
 };
 
@@ -156,9 +156,10 @@ struct settings {
 	const char *source; /* the file read, or "embedded defaults" */
 	unsigned workers;   /* filled in: never 0 */
 	bool shared_listeners;
-	const char *contact;  /* NULL: none */
+	const char *contact; /* NULL: none */
 	const char *default_domain;
-	const char *pseudonym; /* in Via and Proxy-Status; filled in: name of the first proxy listener or host name, plus a random part unless set */
+	const char *
+		pseudonym; /* in Via and Proxy-Status; filled in: name of the first proxy listener or host name, plus a random part unless set */
 	struct listen_settings *listens;
 	unsigned listen_count;
 	struct upstream_settings *upstreams;
@@ -172,6 +173,9 @@ struct settings {
 	struct resolver_settings resolver;
 	struct log_settings access_log, events_log;
 	int64_t drain;
+	const struct addr
+		*own_addresses; /* of this machine, when the settings were read: what listeners at "*" answer at */
+	unsigned own_address_count;
 };
 
 /* Errors and warnings, collected with file and line, each a sentence that says what to do. */
@@ -188,7 +192,8 @@ struct complaints {
 };
 void complaints_init(struct complaints *c);
 void complaints_fini(struct complaints *c);
-void complain(struct complaints *c, enum complaint_kind kind, struct written where, const char *format, ...) PRINTF_LIKE(4, 5);
+void complain(struct complaints *c, enum complaint_kind kind, struct written where, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 /* "fairlead.conf:12: error: …", one a line. */
 void complaints_print(const struct complaints *c, struct buf *to);
 

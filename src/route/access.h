@@ -14,9 +14,9 @@ struct access_question {
 	const struct addr *client;
 	enum method method;
 	struct span method_text;
-	struct span host;     /* folded, without brackets */
+	struct span host; /* folded, without brackets */
 	bool host_is_literal;
-	struct addr literal;  /* if so */
+	struct addr literal; /* if so */
 	uint16_t port;
 	bool connect;
 };
@@ -27,12 +27,13 @@ enum access_verdict {
 	ACCESS_DENIED_BY_DEFAULT, /* no rule matched, and an allow rule names users or groups */
 	ACCESS_PORT_NOT_ALLOWED,  /* connect-ports */
 	ACCESS_ADDRESS_PROTECTED, /* loopback, link-local, unspecified, or a listener of ours */
+	ACCESS_NUMERIC_HOST,      /* "127.1", "0x7f000001": an address in disguise */
 };
 
 struct access_answer {
 	enum access_verdict verdict;
 	const struct access_settings *rule; /* that decided; NULL: none */
-	const char *remedy; /* a line for the settings file that would allow it; NULL when allowed */
+	const char *remedy;                 /* a line for the settings file that would allow it; NULL when allowed */
 };
 
 /* `from` of listen.clients: may this address speak to us at all? */
@@ -45,6 +46,7 @@ void access_check(const struct access_question *q, struct arena *memory, struct 
  * settings are not asked about. True: may connect. */
 bool access_address_allowed(const struct access_question *q, const struct addr *candidate);
 /* The answer to give when no candidate was allowed. */
-void access_explain_address(const struct access_question *q, const struct addr *candidate, struct arena *memory, struct access_answer *out);
+void access_explain_address(const struct access_question *q, const struct addr *candidate, struct arena *memory,
+                            struct access_answer *out);
 
 #endif

@@ -20,7 +20,8 @@ struct route_question {
 	bool host_is_literal;
 	struct addr literal;
 	uint16_t port;
-	const struct addr *resolved; /* addresses of the name, if they were looked up because route_needs_addresses() said so */
+	const struct addr
+		*resolved; /* addresses of the name, if they were looked up because route_needs_addresses() said so */
 	unsigned resolved_count;
 };
 
@@ -30,11 +31,14 @@ void route_decide(const struct settings *s, const struct route_question *q, stru
 /* One line for `fairlead route URL` and logs: "direct (rule at fairlead.conf:12)". */
 const char *route_explain(const struct route *r, struct arena *memory);
 
-bool pattern_matches(const struct pattern *p, struct span host, bool is_literal, const struct addr *literal, uint16_t port);
-bool pattern_list_matches(const struct pattern_list *l, struct span host, bool is_literal, const struct addr *literal, uint16_t port);
+bool pattern_matches(const struct pattern *p, struct span host, bool is_literal, const struct addr *literal,
+                     uint16_t port);
+bool pattern_list_matches(const struct pattern_list *l, struct span host, bool is_literal, const struct addr *literal,
+                          uint16_t port);
 
 /* The order in which members of an upstream are tried for a client: those without `backup` rotated by the client's address, then the backups
  * in order. Members known to be down (see upstream health) go last. Fills `order` (room for member_count indices), returns the count. */
-unsigned upstream_order(const struct upstream_settings *u, const struct addr *client, const bool *down, unsigned *order);
+unsigned upstream_order(const struct upstream_settings *u, const struct addr *client, const bool *down,
+                        unsigned *order);
 
 #endif

@@ -1,0 +1,469 @@
+#include "config/outline.h"
+
+#include "config/scan.h"
+#include "config/source.h"
+#include "config/suggest.h"
+
+enum { INCLUDES_MOST = 8, VALUES_MOST = 65536, TEXT_CEILING = 4 * SOURCE_MOST };
+
+/* One file being read. */
+struct reading {
+	struct outline *o;
+	struct scanner scanner;
+	struct token token; /* the one in hand */
+	unsigned depth;     /* of includes */
+	struct buf lines;   /* of the values of the setting in hand */
+};
+
+/* A block being read: its entry, its table, and what it stands in. */
+struct open_block {
+	struct entry *entry;
+	const struct settings_block *table;
+	const struct open_block *outer;
+};
+
+static void read_statements(struct reading *r, const struct open_block *in);
+static void read_all_of(struct reading *r, const struct open_block *top);
+
+void outline_init(struct outline *o, struct arena *memory, struct complaints *c)
+{
+	*o = (struct outline){.memory = memory, .complaints = c};
+	buf_init(&o->text, TEXT_CEILING);
+	o->root.last_child = &o->root.children;
+}
+
+void outline_fini(struct outline *o)
+{
+	buf_fini(&o->text);
+}
+
+static void advance(struct reading *r)
+{
+	scan_next(&r->scanner, &r->token);
+}
+
+static struct written place(const struct reading *r, const struct token *t)
+{
+	return (struct written){r->scanner.file, t->line};
+}
+
+#define ERROR_AT(r, t, ...) complain((r)->o->complaints, COMPLAINT_ERROR, place((r), (t)), __VA_ARGS__)
+
+static bool is_value(const struct token *t)
+{
+	return t->kind == TOKEN_WORD || t->kind == TOKEN_STRING;
+}
+
+/* Leaves out the rest of a statement that is not understood: what follows on the same line, and blocks begun there. */
+static void skip_statement(struct reading *r)
+{
+	int line = r->token.line, depth = 0;
+	while (r->token.kind != TOKEN_END && (depth > 0 || r->token.line == line || r->token.kind == TOKEN_OPEN)) {
+		if (r->token.kind == TOKEN_CLOSE && depth == 0)
+			return;
+		depth += r->token.kind == TOKEN_OPEN;
+		depth -= r->token.kind == TOKEN_CLOSE;
+		line = r->token.line;
+		advance(r);
+	}
+}
+
+static struct entry *entry_add(struct reading *r, struct entry *in, const struct setting *row, const struct token *name)
+{
+	struct entry *e = ARENA_NEW(r->o->memory, struct entry);
+	if (!e)
+		return NULL;
+	*e = (struct entry){.row = row, .where = place(r, name), .column = name->column};
+	e->last_child = &e->children;
+	*in->last_child = e;
+	in->last_child = &e->next;
+	return e;
+}
+
+const struct entry *outline_next(const struct entry *of, const struct setting *row, const struct entry *after)
+{
+	const struct entry *e = after ? after->next : of->children;
+	while (e && e->row != row)
+		e = e->next;
+	return e;
+}
+
+/* A value behind '=': appended to the text, its line kept. */
+static void take_value(struct reading *r)
+{
+	buf_adds(&r->o->text, r->lines.n ? ", " : "");
+	buf_add(&r->o->text, r->token.raw);
+	buf_add(&r->lines, span_make((const char *)&r->token.line, sizeof(r->token.line)));
+	advance(r);
+}
+
+/* "{" value "," value "}" with the brace in hand. False: the list was not understood, and has been complained of. */
+static bool read_list(struct reading *r, const struct setting *row)
+{
+	struct token open = r->token;
+	bool good = true;
+	advance(r);
+	while (r->token.kind != TOKEN_CLOSE) {
+		if (!is_value(&r->token)) {
+			ERROR_AT(r, &open, "the list of %s that begins here has no closing }", row->name);
+			return false;
+		}
+		good = good && !r->token.bad;
+		take_value(r);
+		if (r->token.kind == TOKEN_COMMA) {
+			advance(r);
+		} else if (is_value(&r->token)) {
+			ERROR_AT(r, &r->token, "a comma is missing in front of %.*s in the list of %s", SPAN_ARG(r->token.raw),
+			         row->name);
+			good = false;
+		}
+	}
+	advance(r);
+	return good;
+}
+
+static bool read_values(struct reading *r, const struct setting *row)
+{
+	if (r->token.kind == TOKEN_OPEN && setting_is_list(row))
+		return read_list(r, row);
+	if (r->token.kind == TOKEN_OPEN) {
+		ERROR_AT(r, &r->token, "%s takes one value, not a list", row->name);
+		skip_statement(r);
+		return false;
+	}
+	if (!is_value(&r->token)) {
+		ERROR_AT(r, &r->token, "%s has no value behind the =", row->name);
+		return false;
+	}
+	bool good = !r->token.bad;
+	take_value(r);
+	return good;
+}
+
+static bool take_equals(struct reading *r, const struct setting *row)
+{
+	if (r->token.kind == TOKEN_EQUALS) {
+		advance(r);
+		return true;
+	}
+	if (r->token.kind == TOKEN_ADD)
+		ERROR_AT(r, &r->token, "+= is not used here: write all values of %s in one list", row->name);
+	else
+		ERROR_AT(r, &r->token, "%s wants a = in front of its value: %s = %s", row->name, row->name,
+		         setting_is_list(row) ? "{...}" : "...");
+	skip_statement(r);
+	return false;
+}
+
+/* Keeps the lines of the values that were read. */
+static bool keep_lines(struct reading *r, struct entry *e)
+{
+	if (buf_error(&r->lines)) {
+		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s has more than %d values", e->row->name, VALUES_MOST);
+		return false;
+	}
+	e->lines = (const int *)(const void *)arena_dup(r->o->memory, buf_span(&r->lines)).p;
+	e->value_count = (unsigned)(r->lines.n / sizeof(int));
+	return e->lines != NULL;
+}
+
+static void read_setting(struct reading *r, struct entry *e)
+{
+	struct buf *text = &r->o->text;
+	size_t from = text->n;
+	bool good = take_equals(r, e->row);
+	if (good) {
+		buf_clear(&r->lines);
+		buf_addf(text, setting_is_list(e->row) ? "%s = {" : "%s = ", e->row->name);
+		good = read_values(r, e->row) && keep_lines(r, e);
+		buf_adds(text, setting_is_list(e->row) ? "} " : " ");
+	}
+	if (good)
+		return;
+	text->n = from;
+	e->row = NULL;
+}
+
+/* ---- blocks ---- */
+
+/* A name that this block does not have, but the top level does as a block, written no deeper than this block's own
+ * name: the brace of this block was forgotten. */
+static bool brace_is_missing(const struct reading *r, const struct open_block *in, const struct token *name)
+{
+	if (!in->outer || name->column > in->entry->column || name->line == in->entry->where.line)
+		return false;
+	for (unsigned i = 0; i < settings_table.row_count; i++)
+		if (strcmp(settings_table.rows[i].name, name->value) == 0)
+			return true;
+	return false;
+}
+
+static void complain_unclosed(struct reading *r, const struct open_block *in, const struct token *before)
+{
+	const char *title = in->entry->title ? in->entry->title : "";
+	const char *blank = *title ? " " : "";
+	if (before)
+		complain(r->o->complaints, COMPLAINT_ERROR, in->entry->where,
+		         "the block %s%s%s that begins here has no closing } before %s in line %d", in->table->name, blank,
+		         title, before->value, before->line);
+	else
+		complain(r->o->complaints, COMPLAINT_ERROR, in->entry->where,
+		         "the block %s%s%s that begins here has no closing }", in->table->name, blank, title);
+}
+
+static bool check_repeated(struct reading *r, const struct entry *in, const struct setting *row, const char *title,
+                           const struct token *name)
+{
+	for (const struct entry *e = in->children; e; e = e->next) {
+		if (e->row != row || (row->repeated && (!title || !e->title || strcmp(e->title, title) != 0)))
+			continue;
+		if (title)
+			ERROR_AT(r, name,
+			         "a second %s \"%s\": the first is in %s:%d; give it another %s, or make one block of both",
+			         row->name, title, e->where.file, e->where.line,
+			         row->block && row->block->title_means ? row->block->title_means : "title");
+		else
+			ERROR_AT(r, name, "%s is given twice: the first is in %s:%d; take one out", row->name, e->where.file,
+			         e->where.line);
+		return false;
+	}
+	return true;
+}
+
+/* The title in front of the brace, as the table wants it. False: complained. */
+static bool take_title(struct reading *r, const struct setting *row, const struct token *name, struct token *title)
+{
+	bool wanted = row->title || row->block->title_means;
+	*title = (struct token){.kind = TOKEN_END};
+	if (r->token.kind == TOKEN_EQUALS) {
+		ERROR_AT(r, name, "%s is a block and has no =: write %s%s { ... }", row->name, row->name,
+		         wanted ? " TITLE" : "");
+		advance(r);
+		if (r->token.kind != TOKEN_OPEN) {
+			skip_statement(r);
+			return false;
+		}
+		return true;
+	}
+	if (is_value(&r->token)) {
+		*title = r->token;
+		advance(r);
+	}
+	if (wanted == (title->kind != TOKEN_END))
+		return true;
+	if (wanted)
+		ERROR_AT(r, name, "%s wants %s in front of its {: %s \"...\" { ... }", row->name,
+		         row->title ? row->title : row->block->title_means, row->name);
+	else
+		ERROR_AT(r, name, "%s has no title: write %s { ... }", row->name, row->name);
+	return true;
+}
+
+static void check_required(struct reading *r, const struct entry *e, const struct settings_block *table)
+{
+	for (unsigned i = 0; i < table->row_count; i++) {
+		const struct setting *row = &table->rows[i];
+		if (!row->required || outline_next(e, row, NULL))
+			continue;
+		const char *shape = row->type == SETTING_BLOCK ? " \"...\" { }" : setting_is_list(row) ? " = {...}" : " = ...";
+		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "this %s has no %s: write %s%s", table->name, row->name,
+		         row->name, shape);
+	}
+}
+
+/* A block with its '{' in hand. */
+static void read_block(struct reading *r, struct entry *e, const struct open_block *outer)
+{
+	struct open_block in = {e, e->row->block, outer};
+	unsigned errors = r->o->complaints->errors;
+	advance(r);
+	read_statements(r, &in);
+	if (errors == r->o->complaints->errors)
+		check_required(r, e, in.table);
+}
+
+static void read_block_statement(struct reading *r, const struct open_block *in, const struct setting *row,
+                                 const struct token *name)
+{
+	struct buf *text = &r->o->text;
+	struct token title;
+	if (!take_title(r, row, name, &title))
+		return;
+	const char *kept = title.kind == TOKEN_END ? NULL : title.value;
+	bool good = !title.bad && (!row->title == !row->block->title_means || kept) &&
+	            check_repeated(r, in->entry, row, kept, name);
+	if (r->token.kind != TOKEN_OPEN) {
+		ERROR_AT(r, name, "%s is a block: write { } behind it", row->name);
+		skip_statement(r);
+		return;
+	}
+	struct entry *e = entry_add(r, in->entry, row, name);
+	if (!e)
+		return;
+	e->title = kept;
+	e->from = text->n;
+	char key[64];
+	setting_key(row, key);
+	buf_addf(text, "%s %.*s%s{ ", key, row->title ? 0 : (int)title.raw.n, title.raw.p ? title.raw.p : "",
+	         kept ? " " : "");
+	read_block(r, e, in);
+	buf_adds(text, "} ");
+	e->to = text->n;
+	if (good)
+		return;
+	text->n = e->from;
+	e->row = NULL;
+}
+
+/* ---- statements ---- */
+
+static const struct setting *row_named(const struct settings_block *table, const char *name, const struct token *title)
+{
+	for (unsigned i = 0; i < table->row_count; i++) {
+		const struct setting *row = &table->rows[i];
+		if (strcmp(row->name, name) == 0 && (!row->title || (is_value(title) && strcmp(row->title, title->value) == 0)))
+			return row;
+	}
+	return NULL;
+}
+
+static void complain_unknown(struct reading *r, const struct open_block *in, const struct token *name)
+{
+	AUTO(buf) struct buf text;
+	buf_init(&text, 2048);
+	if (strcmp(name->value, "log") == 0 && !in->outer)
+		buf_adds(&text, "log has two kinds: log access { ... } and log events { ... }");
+	else
+		buf_addf(&text, in->outer ? "%s has no setting named %.*s" : "%sthere is no setting named %.*s",
+		         in->table->name, SPAN_ARG(name->raw));
+	if (strcmp(name->value, "log") != 0)
+		suggest_setting(in->table, name->value, &text);
+	ERROR_AT(r, name, "%s", buf_text(&text));
+}
+
+static void include_file(struct reading *r, const struct token *name, const char *path)
+{
+	struct outline *o = r->o;
+	if (r->depth >= INCLUDES_MOST) {
+		ERROR_AT(r, name, "files include each other more than %d deep: does one include itself?", INCLUDES_MOST);
+		return;
+	}
+	const char *slash = strrchr(r->scanner.file, '/');
+	if (path[0] != '/' && slash)
+		path = arena_printf(o->memory, "%.*s/%s", (int)(slash - r->scanner.file), r->scanner.file, path);
+	struct span text;
+	if (!path || !source_read(path, place(r, name), o->memory, o->complaints, &text))
+		return;
+	struct reading included = {.o = o, .depth = r->depth + 1};
+	scanner_init(&included.scanner, path, text, o->memory, o->complaints);
+	struct open_block top = {&o->root, &settings_table, NULL};
+	read_all_of(&included, &top);
+}
+
+/* include("file"), with its name in `name`. */
+static void read_include(struct reading *r, const struct open_block *in, const struct token *name)
+{
+	struct token path = {.kind = TOKEN_END};
+	bool parens = r->token.kind == TOKEN_LEFT;
+	if (parens)
+		advance(r);
+	if (is_value(&r->token)) {
+		path = r->token;
+		advance(r);
+	}
+	if (!parens || path.kind == TOKEN_END || r->token.kind != TOKEN_RIGHT) {
+		ERROR_AT(r, name, "write include(\"FILE\")");
+		skip_statement(r);
+		return;
+	}
+	advance(r);
+	if (in->outer)
+		ERROR_AT(r, name, "include stands outside of all blocks");
+	else if (!path.bad)
+		include_file(r, name, path.value);
+}
+
+/* A statement whose name is in `name`, with the token behind it in hand. */
+static void read_statement(struct reading *r, const struct open_block *in, const struct token *name)
+{
+	if (strcmp(name->value, "include") == 0) {
+		read_include(r, in, name);
+		return;
+	}
+	const struct setting *row = row_named(in->table, name->value, &r->token);
+	if (!row || row->type == SETTING_LATER) {
+		if (row)
+			ERROR_AT(r, name, "%s%s%s is not supported by this version yet: take it out", in->table->name,
+			         in->outer ? " " : "", row->name);
+		else if (!name->bad)
+			complain_unknown(r, in, name);
+		skip_statement(r);
+		return;
+	}
+	if (row->type == SETTING_BLOCK) {
+		read_block_statement(r, in, row, name);
+		return;
+	}
+	bool good = check_repeated(r, in->entry, row, NULL, name);
+	size_t from = r->o->text.n;
+	struct entry *e = entry_add(r, in->entry, row, name);
+	if (!e)
+		return;
+	read_setting(r, e);
+	if (good)
+		return;
+	r->o->text.n = from;
+	e->row = NULL;
+}
+
+/* Up to the block's closing brace, which is taken; or to the name that shows that it is missing, which is left. */
+static void read_statements(struct reading *r, const struct open_block *in)
+{
+	while (r->token.kind != TOKEN_END) {
+		struct token name = r->token;
+		if (name.kind == TOKEN_CLOSE && in->outer) {
+			advance(r);
+			return;
+		}
+		if (name.kind == TOKEN_WORD && brace_is_missing(r, in, &name)) {
+			complain_unclosed(r, in, &name);
+			return;
+		}
+		advance(r);
+		if (name.kind == TOKEN_WORD)
+			read_statement(r, in, &name);
+		else if (name.kind == TOKEN_CLOSE)
+			ERROR_AT(r, &name, "a } that closes nothing");
+		else if (!name.bad)
+			ERROR_AT(r, &name, "the name of a setting should stand here, not %.*s", SPAN_ARG(name.raw));
+		if (!in->outer)
+			buf_addc(&r->o->text, '\n');
+	}
+	if (in->outer)
+		complain_unclosed(r, in, NULL);
+}
+
+static void read_all_of(struct reading *r, const struct open_block *top)
+{
+	buf_init(&r->lines, VALUES_MOST * sizeof(int));
+	advance(r);
+	read_statements(r, top);
+	buf_fini(&r->lines);
+}
+
+void outline_text(struct outline *o, const char *name, struct span text)
+{
+	struct reading r = {.o = o};
+	struct open_block top = {&o->root, &settings_table, NULL};
+	scanner_init(&r.scanner, name, text, o->memory, o->complaints);
+	read_all_of(&r, &top);
+}
+
+bool outline_file(struct outline *o, const char *path)
+{
+	struct span text;
+	if (!source_read(path, (struct written){path, 0}, o->memory, o->complaints, &text))
+		return false;
+	outline_text(o, path, text);
+	return true;
+}

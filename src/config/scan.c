@@ -1,0 +1,285 @@
+#include "config/scan.h"
+
+#include <stdio.h>
+
+/* An unquoted word ends at these; a slash that begins a comment ends it too. */
+static const char word_ends[] = " #\"'\t\n\r={}()+,";
+
+void scanner_init(struct scanner *s, const char *file, struct span text, struct arena *memory, struct complaints *c)
+{
+	*s = (struct scanner){.text = text, .file = file, .line = 1, .memory = memory, .complaints = c};
+}
+
+static char byte_at(const struct scanner *s, size_t at)
+{
+	return at < s->text.n ? s->text.p[at] : '\0';
+}
+
+static bool at_end(const struct scanner *s)
+{
+	return s->at >= s->text.n;
+}
+
+static struct written here(const struct scanner *s)
+{
+	return (struct written){s->file, s->line};
+}
+
+static void next_line(struct scanner *s)
+{
+	s->line++;
+	s->line_at = s->at;
+}
+
+static void skip_block_comment(struct scanner *s)
+{
+	struct written began = here(s);
+	for (s->at += 2; !at_end(s); s->at++) {
+		if (byte_at(s, s->at) == '*' && byte_at(s, s->at + 1) == '/') {
+			s->at += 2;
+			return;
+		}
+		if (byte_at(s, s->at) == '\n') {
+			s->line++;
+			s->line_at = s->at + 1;
+		}
+	}
+	complain(s->complaints, COMPLAINT_ERROR, began,
+	         "the comment that begins here with /* has no end: close it with */");
+}
+
+static void skip_blanks(struct scanner *s)
+{
+	while (!at_end(s)) {
+		char c = byte_at(s, s->at), then = byte_at(s, s->at + 1);
+		if (c == '\n') {
+			s->at++;
+			next_line(s);
+		} else if (c == ' ' || c == '\t' || c == '\r') {
+			s->at++;
+		} else if (c == '#' || (c == '/' && then == '/')) {
+			while (!at_end(s) && byte_at(s, s->at) != '\n')
+				s->at++;
+		} else if (c == '/' && then == '*') {
+			skip_block_comment(s);
+		} else {
+			return;
+		}
+	}
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* "${NAME}" or "${NAME:-otherwise}": appends its value. */
+static void expand_variable(struct scanner *s, struct span inside, struct token *t, struct buf *value)
+{
+	char name[256];
+	const char *cut = inside.n ? memmem(inside.p, inside.n, ":-", 2) : NULL;
+	size_t n = cut ? (size_t)(cut - inside.p) : inside.n;
+	if (n == 0 || n >= sizeof(name)) {
+		complain(s->complaints, COMPLAINT_ERROR, here(s), "${%.*s}: the name of a variable is missing or too long",
+		         SPAN_ARG(inside));
+		t->bad = true;
+		return;
+	}
+	memcpy(name, inside.p, n);
+	name[n] = '\0';
+	const char *found = getenv(name);
+	if (!found && !cut) {
+		complain(s->complaints, COMPLAINT_ERROR, here(s),
+		         "the environment has no variable %s: set it, or write ${%s:-VALUE} to have a value without it", name,
+		         name);
+		t->bad = true;
+	} else {
+		buf_add(value, found ? span_of(found) : span_make(cut + 2, inside.n - n - 2));
+	}
+}
+
+static void complain_of_escape(struct scanner *s, char escaped, struct span written)
+{
+	if (is_control(escaped))
+		complain(s->complaints, COMPLAINT_ERROR, here(s), "a backslash at the end of a line: a value ends on its line");
+	else
+		complain(s->complaints, COMPLAINT_ERROR, here(s),
+		         "unknown escape \\%c in \"%.*s\": between double quotes a backslash may only stand before \" \\ or $; "
+		         "write the value in single quotes: '%.*s'",
+		         escaped, SPAN_ARG(written), SPAN_ARG(written));
+}
+
+/* The inside of the quotes that begin at s->at, up to the closing quote or the end of the line. */
+static struct span quoted_text(const struct scanner *s, char quote)
+{
+	size_t at = s->at + 1;
+	while (at < s->text.n && byte_at(s, at) != quote && byte_at(s, at) != '\n')
+		at += byte_at(s, at) == '\\' && at + 1 < s->text.n && byte_at(s, at + 1) != '\n' ? 2 : 1;
+	return span_make(s->text.p + s->at + 1, at - s->at - 1);
+}
+
+/* A pair of backslash and character; returns how many bytes it took. */
+static size_t take_escape(struct scanner *s, struct span text, size_t i, char quote, struct token *t, struct buf *value)
+{
+	char escaped = i + 1 < text.n ? text.p[i + 1] : '\n';
+	bool known = escaped == '\\' || escaped == quote || (quote == '"' && escaped == '$');
+	if (known) {
+		buf_addc(value, escaped);
+		return 2;
+	}
+	if (quote == '\'') { /* single quotes keep what they do not know */
+		buf_addc(value, '\\');
+		return 1;
+	}
+	if (!t->bad)
+		complain_of_escape(s, escaped, text);
+	t->bad = true;
+	return 2;
+}
+
+static size_t take_variable(struct scanner *s, struct span text, size_t i, struct token *t, struct buf *value)
+{
+	const char *close = memchr(text.p + i, '}', text.n - i);
+	if (!close) {
+		complain(s->complaints, COMPLAINT_ERROR, here(s), "${ without its }: write \\$ for a dollar sign");
+		t->bad = true;
+		return text.n - i;
+	}
+	size_t n = (size_t)(close - (text.p + i)) + 1;
+	expand_variable(s, span_make(text.p + i + 2, n - 3), t, value);
+	return n;
+}
+
+static void decode(struct scanner *s, struct span text, char quote, struct token *t, struct buf *value)
+{
+	for (size_t i = 0; i < text.n;) {
+		if (text.p[i] == '\\') {
+			i += take_escape(s, text, i, quote, t, value);
+		} else if (quote == '"' && text.p[i] == '$' && i + 1 < text.n && text.p[i + 1] == '{') {
+			i += take_variable(s, text, i, t, value);
+		} else {
+			buf_addc(value, text.p[i++]);
+		}
+	}
+}
+
+/* Keeps the decoded value, once it is known to be free of control characters (a variable may bring them too). */
+static void keep_value(struct scanner *s, struct token *t, struct buf *value)
+{
+	for (size_t i = 0; i < value->n && !t->bad; i++) {
+		if (!is_control(value->p[i]))
+			continue;
+		complain(s->complaints, COMPLAINT_ERROR, here(s), "a control character (byte 0x%02x) in a value: take it out",
+		         (unsigned char)value->p[i]);
+		t->bad = true;
+	}
+	t->value = arena_dup(s->memory, buf_span(value)).p;
+	if (buf_error(value) || !t->value) {
+		complain(s->complaints, COMPLAINT_ERROR, here(s), "this value is too long: %zu bytes", t->raw.n);
+		t->bad = true;
+		t->value = "";
+	}
+}
+
+static void scan_string(struct scanner *s, struct token *t, struct buf *value)
+{
+	char quote = byte_at(s, s->at);
+	struct span text = quoted_text(s, quote);
+	t->kind = TOKEN_STRING;
+	t->raw = span_make(text.p - 1, text.n + 2);
+	if (byte_at(s, s->at + 1 + text.n) == quote && s->at + 1 + text.n < s->text.n) {
+		s->at += text.n + 2;
+		decode(s, text, quote, t, value);
+		return;
+	}
+	t->raw.n--;
+	t->bad = true;
+	s->at += text.n + 1;
+	complain(s->complaints, COMPLAINT_ERROR, here(s), "the text that begins with %c has no closing %c on this line",
+	         quote, quote);
+}
+
+static void scan_word(struct scanner *s, struct token *t, struct buf *value)
+{
+	size_t from = s->at;
+	for (; !at_end(s) && !strchr(word_ends, byte_at(s, s->at)); s->at++)
+		if (byte_at(s, s->at) == '/' && (byte_at(s, s->at + 1) == '/' || byte_at(s, s->at + 1) == '*'))
+			break;
+	struct span word = span_make(s->text.p + from, s->at - from);
+	t->kind = TOKEN_WORD;
+	t->raw = word;
+	if (word.n > 0 && word.p[word.n - 1] == '$' && byte_at(s, s->at) == '{') {
+		t->bad = true;
+		complain(s->complaints, COMPLAINT_ERROR, here(s),
+		         "a variable inside of an unquoted word: put quotes around the value");
+	}
+	while (t->raw.n > 0 && t->raw.p[t->raw.n - 1] == ';') {
+		if (t->raw.n == word.n)
+			complain(s->complaints, COMPLAINT_ERROR, here(s), "a semicolon: settings end without one; take it out");
+		t->bad = true;
+		t->raw.n--;
+	}
+	if (!t->bad && memchr(word.p, '\\', word.n)) {
+		t->bad = true;
+		complain(s->complaints, COMPLAINT_ERROR, here(s),
+		         "a backslash in an unquoted value: write '%.*s' in single quotes", SPAN_ARG(word));
+	}
+	buf_add(value, t->raw);
+}
+
+/* An unquoted ${NAME} is a value by itself. */
+static bool scan_bare_variable(struct scanner *s, struct token *t, struct buf *value)
+{
+	if (byte_at(s, s->at) != '$' || byte_at(s, s->at + 1) != '{')
+		return false;
+	struct span rest = span_make(s->text.p + s->at, s->text.n - s->at);
+	const char *close = memchr(rest.p, '}', rest.n), *end = memchr(rest.p, '\n', rest.n);
+	if (!close || (end && end < close))
+		return false;
+	t->kind = TOKEN_STRING;
+	t->raw = span_make(rest.p, (size_t)(close - rest.p) + 1);
+	expand_variable(s, span_make(rest.p + 2, t->raw.n - 3), t, value);
+	s->at += t->raw.n;
+	return true;
+}
+
+static bool scan_sign(struct scanner *s, struct token *t)
+{
+	static const struct {
+		char sign;
+		enum token_kind kind;
+	} signs[] = {{'=', TOKEN_EQUALS}, {'{', TOKEN_OPEN}, {'}', TOKEN_CLOSE},
+	             {',', TOKEN_COMMA},  {'(', TOKEN_LEFT}, {')', TOKEN_RIGHT}};
+	char c = byte_at(s, s->at);
+	t->raw = span_make(s->text.p + s->at, 1);
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		if (signs[i].sign != c)
+			continue;
+		t->kind = signs[i].kind;
+		s->at++;
+		return true;
+	}
+	if (c != '+')
+		return false;
+	t->kind = TOKEN_ADD;
+	t->raw.n = byte_at(s, s->at + 1) == '=' ? 2 : 1;
+	s->at += t->raw.n;
+	return true;
+}
+
+void scan_next(struct scanner *s, struct token *out)
+{
+	char memory[8192];
+	struct buf value;
+	buf_over(&value, memory, sizeof(memory));
+	skip_blanks(s);
+	*out = (struct token){.line = s->line, .column = (int)(s->at - s->line_at), .value = ""};
+	if (at_end(s) || scan_sign(s, out))
+		return;
+	char c = byte_at(s, s->at);
+	if (c == '"' || c == '\'')
+		scan_string(s, out, &value);
+	else if (!scan_bare_variable(s, out, &value))
+		scan_word(s, out, &value);
+	keep_value(s, out, &value);
+}
