@@ -51,7 +51,6 @@ class Fairlead:
 
     def _settings(self, listen, routes, upstreams, access, more, timeouts, drain, workers, dns, hosts, log_format, log_more,
                   connect_ports):
-        servers = f'  servers = {{"127.0.0.1:{dns}"}}' if dns else '  servers = {"127.0.0.1:9"}'
         return f"""workers = {workers}
 contact = "helpdesk@lab.test"
 listen "127.0.0.1:{self.port}" {{
@@ -63,7 +62,7 @@ listen "127.0.0.1:{self.console}" {{ role = console }}
 {upstreams}
 {routes}
 {access}
-resolver {{ hosts-file = "{hosts}"{servers} }}
+resolver {{ hosts-file = "{hosts}"  servers = "127.0.0.1:{dns or 9}" }}
 timeouts {{ {timeouts} }}
 drain = {drain}
 log access {{ file = "{self.access_file}"  format = {log_format}  {log_more} }}

@@ -1,0 +1,731 @@
+"""What breaks, breaks alone: each fault costs its own exchange an answer with a name, and nothing hangs or leaks."""
+
+import base64
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import ntlm
+from lab import wire
+from lab.dns import Dns
+from lab.fairlead import BINARY, Fairlead, absolute, sanitized
+from lab.processes import Process, accepts, free_port, wait_until
+from lab.signin import type1_fields, type3_fields
+from lab.wire import Closed, ScriptedOrigin, answering, ok
+
+
+@pytest.fixture(scope="module")
+def proxy(lab):
+    """Shared: short timeouts, so that what could hang shows."""
+    with Fairlead(lab, timeouts="connect = 1s  head = 2s  idle = 60s  tunnel = 2s  request-body = 2s  response-head = 2s  "
+                  "response-body = 2s  write = 2s  resolve = 1s") as p:
+        yield p
+
+
+def ended(proxy, path):
+    """Why the exchange for this path ended, from the log."""
+    return wait_until(lambda: next((r["x-end"] for r in proxy.log(0) if r["cs-uri"].endswith(path)), None), f"{path} in the log")
+
+
+def still_serves(proxy):
+    with ScriptedOrigin(answering(ok("fine"))) as o:
+        assert proxy.ask(absolute(o.authority)).body == b"fine"
+
+
+# ---- an origin that dies ---------------------------------------------------------------------------------------------
+
+def test_nobody_listens(proxy):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        answer = proxy.ask(absolute(f"origin.lab.test:{s.getsockname()[1]}", "/nobody"))
+    assert answer.status == 502 and ended(proxy, "/nobody") == "connect-refused"
+
+
+def test_the_origin_never_accepts(proxy):
+    """A full accept queue: the handshake of TCP is never answered."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as s:
+        port = s.getsockname()[1]
+        fillers = []
+        for _ in range(8):
+            f = socket.socket()
+            f.setblocking(False)
+            f.connect_ex(("127.0.0.1", port))
+            fillers.append(f)
+        time.sleep(0.1)
+        begin = time.monotonic()
+        answer = proxy.ask(absolute(f"origin.lab.test:{port}", "/full"))
+        assert answer.status == 504 and time.monotonic() - begin < 3
+        for f in fillers:
+            f.close()
+    assert ended(proxy, "/full") == "connect-timeout"
+
+
+def dies(at, how="close"):
+    """A script that reads the request, says `at`, and ends the connection."""
+    def script(w):
+        w.request(body=False)
+        w.send(at)
+        time.sleep(0.05)
+        w.reset() if how == "reset" else None
+    return script
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("at,end", [
+    ("", "server-closed-early"),
+    ("HTTP/1.1 200 OK\r\nContent-Le", "server-closed-early"),
+    ("HTTP/1.1 100 Continue\r\n\r\n", "server-closed-early"),
+], ids=["before the answer", "within the head", "after a 100"])
+def test_the_origin_dies_before_its_answer(proxy, how, at, end):
+    path = f"/{len(at)}{how}"
+    with ScriptedOrigin(dies(at, how)) as o, proxy.connect() as c:
+        c.send(absolute(o.authority, path, "POST", "Content-Length: 5\r\nExpect: 100-continue\r\n", "hello"))
+        while (answer := c.response()).status == 100:
+            pass
+        assert answer.status == 502 and answer.get("Proxy-Status")
+        assert ended(proxy, path) == end
+        assert o.accepted == 1, "a POST that may have arrived is never sent again"
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("at,got", [
+    ("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc", b"abc"),
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5\r\nhe", b"5\r\nhello\r\n"),
+], ids=["length", "chunked"])
+def test_the_origin_dies_within_its_body(proxy, how, at, got):
+    """The client must be able to tell: its connection ends before the announced end."""
+    path = f"/body{len(at)}{how}"
+    with ScriptedOrigin(dies(at, how)) as o, proxy.connect() as c:
+        c.send(absolute(o.authority, path))
+        assert c._head()[0].startswith("HTTP/1.1 200")
+        rest = c.rest()
+        assert got[:3] in rest and b"0\r\n\r\n" not in rest
+        assert ended(proxy, path) == "response-body-incomplete"
+
+
+def test_a_pooled_connection_that_died_costs_nobody_an_error(proxy):
+    """Idle death is noticed, or the request is sent again where that is safe."""
+    def once(w):
+        w.request()
+        w.send(ok())
+        time.sleep(0.1)
+
+    with ScriptedOrigin(once) as o, proxy.connect() as c:
+        for i in range(5):
+            assert c.ask(absolute(o.authority)).status == 200
+            time.sleep(0.2 if i % 2 else 0.1)
+
+
+def test_a_request_on_a_reused_connection_is_retried_only_where_safe(fairlead):
+    """The origin answers one request and dies in the second, unanswered."""
+    def dies_in_second(w):
+        w.request()
+        w.send(ok())
+        w.request()
+
+    proxy = fairlead(workers=1)
+    with ScriptedOrigin(dies_in_second, answering(ok("second"))) as o, proxy.connect() as c:
+        assert c.ask(absolute(o.authority)).status == 200
+        assert c.ask(absolute(o.authority)).body == b"second"
+        assert proxy.metric("retries_total") == 1
+    with ScriptedOrigin(dies_in_second, answering(ok("second"))) as o, proxy.connect() as c:
+        assert c.ask(absolute(o.authority)).status == 200
+        answer = c.ask(absolute(o.authority, "/", "POST", "Content-Length: 2\r\n", "hi"))
+        assert answer.status == 502 and o.accepted == 1
+
+
+def test_an_answer_that_is_not_http(proxy):
+    with ScriptedOrigin(dies("SSH-2.0-OpenSSH_9\r\n")) as o:
+        assert proxy.ask(absolute(o.authority, "/ssh")).status == 502
+    assert ended(proxy, "/ssh") in ("response-malformed", "server-closed-early")
+
+
+# ---- sign-in that dies -----------------------------------------------------------------------------------------------
+
+CHALLENGE = "HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM {}\r\nContent-Length: 0\r\n\r\n"
+
+
+def challenge_text():
+    return CHALLENGE.format(base64.b64encode(ntlm.challenge()[0]).decode())
+
+
+def signs_in(*after):
+    """A script: two legs, then `after` says what follows for each further request: text, or None to close."""
+    def script(w):
+        assert w.request().get("Authorization")
+        w.send(challenge_text())
+        assert w.request().get("Authorization")
+        w.send(ok("signed in"))
+        for answer in after:
+            if answer is None:
+                return
+            w.request()
+            w.send(answer)
+        w.rest()
+    return script
+
+
+def signed_in_client(proxy, origin):
+    c = proxy.connect()
+    challenge = c.ask(absolute(origin.authority, fields=type1_fields()))
+    assert challenge.status == 401
+    assert c.ask(absolute(origin.authority, fields=type3_fields(challenge, "alice"))).body == b"signed in"
+    return c
+
+
+def test_a_lost_sign_in_closes_the_client_connection_unanswered(proxy):
+    """The origin closes a signed-in idle connection. What comes without a token would go anonymously, so it is not sent."""
+    with ScriptedOrigin(signs_in(None), signs_in()) as o:
+        with signed_in_client(proxy, o) as c:
+            time.sleep(0.2)
+            try:
+                c.send(absolute(o.authority, "/lost"))
+                unanswered = c.closed()
+            except OSError:
+                unanswered = True
+            assert unanswered
+        assert o.accepted == 1, "it was not sent on a new connection"
+
+
+def test_a_lost_sign_in_can_begin_again_on_the_same_client_connection(proxy):
+    with ScriptedOrigin(signs_in(None), signs_in(ok("again"))) as o:
+        with signed_in_client(proxy, o) as c:
+            time.sleep(0.2)
+            challenge = c.ask(absolute(o.authority, fields=type1_fields()))
+            assert challenge.status == 401
+            assert c.ask(absolute(o.authority, fields=type3_fields(challenge, "alice"))).body == b"signed in"
+            assert c.ask(absolute(o.authority)).body == b"again"
+        assert o.accepted == 2
+
+
+def test_other_origins_of_the_client_are_left_alone_by_a_lost_sign_in(proxy):
+    with ScriptedOrigin(signs_in(None)) as gone, ScriptedOrigin(signs_in(ok("still"))) as stays:
+        with signed_in_client(proxy, gone) as c:
+            challenge = c.ask(absolute(stays.authority, fields=type1_fields()))
+            c.ask(absolute(stays.authority, fields=type3_fields(challenge, "bob")))
+            time.sleep(0.2)
+            assert c.ask(absolute(stays.authority)).body == b"still"
+
+
+def test_the_origin_dies_between_type_2_and_type_3(proxy):
+    """A type 3 fits its own challenge only: it is never sent to another connection."""
+    def dies_after_challenge(w):
+        w.request()
+        w.send(challenge_text())
+
+    seen = []
+
+    def second(w):
+        seen.append(w.request())
+        w.send(ok())
+
+    with ScriptedOrigin(dies_after_challenge, second) as o, proxy.connect() as c:
+        challenge = c.ask(absolute(o.authority, fields=type1_fields()))
+        if (challenge.get("Connection") or "").lower() != "close":
+            time.sleep(0.2)
+            try:
+                c.send(absolute(o.authority, fields=type3_fields(challenge, "alice")))
+                answer = c.response()
+                assert answer.status != 200
+            except (Closed, OSError):
+                pass
+        assert seen == []
+
+
+def test_a_challenge_with_close_says_close_to_the_client(proxy):
+    """The connection that the handshake needs is gone: the client must not go on with it."""
+    def script(w):
+        w.request()
+        w.send(challenge_text().replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
+
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        answer = c.ask(absolute(o.authority, fields=type1_fields()))
+        assert answer.status == 401 and answer.get("Connection").lower() == "close"
+        assert c.closed()
+
+
+def test_a_client_that_goes_away_in_mid_handshake_takes_the_server_connection_along(proxy):
+    gone = threading.Event()
+
+    def script(w):
+        w.request()
+        w.send(challenge_text())
+        w.rest()
+        gone.set()
+
+    with ScriptedOrigin(script, answering(ok("another"))) as o:
+        with proxy.connect() as c:
+            c.ask(absolute(o.authority, fields=type1_fields()))
+        assert gone.wait(5)
+        assert proxy.ask(absolute(o.authority)).body == b"another"
+        assert o.accepted == 2
+
+
+def test_the_first_token_goes_to_the_connection_that_challenged(proxy):
+    def script(w):
+        assert not w.request().get("Authorization")
+        w.send("HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n")
+        signs_in()(w)
+
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        assert c.ask(absolute(o.authority)).status == 401
+        challenge = c.ask(absolute(o.authority, fields=type1_fields()))
+        assert c.ask(absolute(o.authority, fields=type3_fields(challenge, "alice"))).body == b"signed in"
+        assert o.accepted == 1
+
+
+def test_the_first_token_never_goes_to_a_pooled_connection(fairlead):
+    proxy = fairlead(workers=1)
+
+    def plain(w):
+        while True:
+            assert w.request().get("Authorization") is None
+            w.send(ok())
+
+    with ScriptedOrigin(plain, signs_in()) as o:
+        assert proxy.ask(absolute(o.authority)).status == 200
+        signed_in_client(proxy, o).close()
+        assert o.accepted == 2
+        assert proxy.ask(absolute(o.authority)).status == 200
+        assert o.accepted == 2, "the pooled one is still good for others"
+
+
+def test_a_type_1_on_a_held_connection_that_died_is_sent_again(proxy):
+    def challenges_and_dies(w):
+        w.request()
+        w.send("HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n")
+        w.request()
+
+    with ScriptedOrigin(challenges_and_dies, signs_in()) as o, proxy.connect() as c:
+        assert c.ask(absolute(o.authority)).status == 401
+        challenge = c.ask(absolute(o.authority, fields=type1_fields()))
+        assert challenge.status == 401, challenge.body
+        assert c.ask(absolute(o.authority, fields=type3_fields(challenge, "alice"))).body == b"signed in"
+
+
+def test_a_client_may_hold_only_so_many_pins(fairlead):
+    proxy = fairlead(more="limits { pins = 3 }")
+    script = signs_in(*[ok("mine")] * 9)
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        for i in range(1, 7):
+            site = f"site{i}.lab.test:{o.port}"
+            challenge = c.ask(absolute(site, fields=type1_fields()))
+            assert c.ask(absolute(site, fields=type3_fields(challenge, "alice"))).body == b"signed in"
+        assert proxy.metric("pins") == 3
+        assert c.ask(absolute(site)).body == b"mine"
+        c.send(absolute(f"site1.lab.test:{o.port}"))  # evicted: it must not go anonymously
+        assert c.closed()
+
+
+def test_connect_closes_the_pins_of_its_client(proxy):
+    gone = threading.Event()
+
+    def script(w):
+        signs_in()(w)
+        gone.set()
+
+    with ScriptedOrigin(script) as o, ScriptedOrigin(lambda w: w.rest()) as other:
+        with signed_in_client(proxy, o) as c:
+            assert c.ask(f"CONNECT {other.authority} HTTP/1.1\r\nHost: {other.authority}\r\n\r\n").status == 200
+            assert gone.wait(5)
+
+
+# ---- slow ones -------------------------------------------------------------------------------------------------------
+
+def test_a_client_that_drips_its_head_ends_at_the_deadline(proxy):
+    with proxy.connect() as c:
+        begin = time.monotonic()
+        try:
+            for byte in absolute("origin.lab.test"):
+                c.send(byte)
+                time.sleep(0.2)
+                if time.monotonic() - begin > 6:
+                    break
+        except OSError:
+            pass
+        assert time.monotonic() - begin < 5
+        answer = c.rest()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_drips_its_body_and_an_origin_that_drips_its_answer(fairlead):
+    """One byte a second each way is slow, not dead."""
+    def script(w):
+        head = w.request(body=False)
+        body = w.read(int(head.get("Content-Length")))
+        w.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+        w.drip(body)
+
+    with ScriptedOrigin(script, seconds=20) as o, fairlead().connect(20) as c:
+        c.send(absolute(o.authority, "/", "POST", "Content-Length: 4\r\n"))
+        c.drip(b"slow")
+        assert c.response().body == b"slow"
+
+
+def test_an_upload_that_stops_ends_with_a_name(proxy):
+    with ScriptedOrigin(lambda w: w.request()) as o, proxy.connect() as c:
+        c.send(absolute(o.authority, "/stopped", "POST", "Content-Length: 4\r\n", "ab"))
+        answer = c.rest()
+        assert answer == b"" or b" 408 " in answer.split(b"\r\n")[0]
+    assert ended(proxy, "/stopped") == "request-body-timeout"
+
+
+def test_an_origin_that_never_answers(proxy):
+    with ScriptedOrigin(lambda w: w.rest()) as o:
+        answer = proxy.ask(absolute(o.authority, "/never"))
+        assert answer.status == 504 and "http_response_timeout" in answer.get("Proxy-Status")
+    assert ended(proxy, "/never") == "response-head-timeout"
+
+
+def test_an_origin_that_stops_within_its_body(proxy):
+    def script(w):
+        w.request()
+        w.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+        w.rest()
+
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        c.send(absolute(o.authority, "/stalled"))
+        assert b"abc" in c.rest()
+    assert ended(proxy, "/stalled") == "response-body-timeout"
+
+
+def test_a_client_that_does_not_read_does_not_make_us_hold_its_answer(fairlead):
+    proxy = fairlead(timeouts="write = 3s")
+
+    def script(w):
+        w.request()
+        w.send("HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\n")
+        for _ in range(300):
+            w.send(b"x" * 1000000)
+
+    with ScriptedOrigin(script, seconds=20) as o, proxy.connect() as c:
+        before = proxy.memory()
+        c.send(absolute(o.authority, "/unread"))
+        time.sleep(1)
+        assert proxy.memory() < before + (8 << 20)
+        assert ended(proxy, "/unread") == "response-write-timeout"
+
+
+def test_an_idle_tunnel_is_closed(proxy):
+    with ScriptedOrigin(lambda w: w.rest()) as o, proxy.connect() as c:
+        assert c.ask(f"CONNECT {o.authority} HTTP/1.1\r\nHost: {o.authority}\r\n\r\n").status == 200
+        assert c.closed(6)
+    wait_until(lambda: any(r["x-end"] == "tunnel-idle" for r in proxy.log()), "tunnel-idle in the log")
+
+
+# ---- very many -------------------------------------------------------------------------------------------------------
+
+IDLE = 10_000
+
+
+def test_ten_thousand_idle_connections(fairlead):
+    """Their cost is reported; the limit is far above the aim, but far below a buffer each."""
+    files = (IDLE + 4000, IDLE + 4000)
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(files[0], old[0]), max(files[1], old[1])))
+    try:
+        proxy = fairlead(timeouts="idle = 10m", limits={resource.RLIMIT_NOFILE: files})
+        still_serves(proxy)
+        before = proxy.memory()
+        idle = [socket.create_connection(("127.0.0.1", proxy.port)) for _ in range(IDLE)]
+        proxy.wait_metric("client_connections", lambda n: n >= IDLE, 20)
+        each = (proxy.memory() - before) / IDLE
+        still_serves(proxy)
+        with ScriptedOrigin(answering(ok())) as o:  # used once and idle again
+            for s in idle[:2000]:
+                s.sendall(absolute(o.authority).encode())
+            for s in idle[:2000]:
+                assert s.recv(4096).startswith(b"HTTP/1.1 200")
+        used = (proxy.memory() - before) / IDLE
+        for s in idle:
+            s.close()
+        proxy.wait_metric("client_connections", lambda n: n < 10, 20)
+        print(f"{each:.0f} bytes an idle connection, {used:.0f} after use of a fifth")
+        assert sanitized() or each < 2048
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+
+
+def test_descriptors_exhausted_and_back(fairlead):
+    proxy = fairlead(workers=1)
+    with ScriptedOrigin(answering(ok())) as o:
+        with proxy.connect() as old:
+            assert old.ask(absolute(o.authority)).status == 200
+            proxy.limit_descriptors(proxy.descriptors() + 20)
+            crowd = [wire.connect(proxy.port) for _ in range(60)]
+            time.sleep(0.3)
+            assert old.ask(absolute(o.authority)).status == 200, "who is there already is served"
+            with ScriptedOrigin(answering(ok())) as other:
+                answer = old.ask(absolute(other.authority))
+                assert answer.status in (200, 503), answer.start
+            for c in crowd:
+                c.close()
+        wait_until(lambda: proxy.healthy(), "a new connection", 10)
+        still_serves(proxy)
+        assert proxy.metric("accept_failures_total") > 0
+
+
+def test_running_out_of_descriptors_does_not_spin(fairlead):
+    """A listener that cannot accept must wait, not burn a core."""
+    proxy = fairlead(workers=1)
+    proxy.limit_descriptors(proxy.descriptors() + 5)
+    crowd = [wire.connect(proxy.port) for _ in range(30)]
+    time.sleep(0.2)
+
+    def cpu():
+        with open(f"/proc/{proxy.process.pid}/stat") as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    before = cpu()
+    time.sleep(2)
+    assert cpu() - before < 0.5
+    for c in crowd:
+        c.close()
+    wait_until(lambda: proxy.healthy(), "a new connection", 10)
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------
+
+def test_dns_says_no_fails_or_is_silent(fairlead):
+    answers = {"fails.example": "servfail", "silent.example": "silence", "empty.example": []}
+    with Dns(answers) as dns:
+        proxy = fairlead(dns=dns.port, timeouts="resolve = 2s")
+        for name, status, error in (("none.example", 502, "dns_error"), ("fails.example", 502, "dns_error"),
+                                    ("silent.example", 504, "dns_timeout"), ("empty.example", 502, "dns_error")):
+            begin = time.monotonic()
+            answer = proxy.ask(absolute(name))
+            assert (answer.status, error in answer.get("Proxy-Status")) == (status, True), (name, answer.fields)
+            assert time.monotonic() - begin < 4
+
+
+def test_slow_dns_stops_nobody_else(fairlead):
+    with ScriptedOrigin(answering(ok())) as o, \
+            Dns({"slow.example": lambda n: "silence", "late.example": ["127.0.0.1"]}, delay=0.8) as dns:
+        proxy = fairlead(dns=dns.port, workers=1, timeouts="resolve = 3s")
+        waiting = [proxy.connect() for _ in range(50)]
+        for c in waiting:
+            c.send(absolute("slow.example"))
+        begin = time.monotonic()
+        for _ in range(20):
+            assert proxy.ask(absolute(o.authority)).status == 200
+        assert time.monotonic() - begin < 1
+        assert proxy.ask(absolute(f"late.example:{o.port}")).status == 200
+        assert all(c.response().status == 504 for c in waiting)
+        assert dns.questions("slow.example") < 50, "one question serves all who wait for it"
+
+
+def test_happy_eyeballs_goes_round_a_dead_address(fairlead):
+    with ScriptedOrigin(answering(ok())) as o, Dns({"two.example": ["::1", "127.0.0.1"]}) as dns:
+        proxy = fairlead(dns=dns.port, access='access { action = allow  to = {"127.0.0.0/8", "::1"} }')
+        begin = time.monotonic()
+        assert proxy.ask(absolute(f"two.example:{o.port}")).status == 200
+        assert time.monotonic() - begin < 2
+
+
+# ---- reload and stop under load --------------------------------------------------------------------------------------
+
+class Load:
+    """Clients that ask without pause until told to stop; each failure is kept."""
+
+    def __init__(self, proxy, origin, clients=8, reconnect=20):
+        self.proxy, self.origin, self.reconnect = proxy, origin, reconnect
+        self.done, self.failures, self.stopping = 0, [], False
+        self.threads = [threading.Thread(target=self._client, args=(n,), daemon=True) for n in range(clients)]
+        for t in self.threads:
+            t.start()
+
+    def _client(self, n):
+        while not self.stopping:
+            try:
+                c = self.proxy.connect()
+            except OSError as e:
+                self.failures.append(("connect", repr(e)))
+                return
+            with c:
+                for i in range(self.reconnect):
+                    try:
+                        answer = c.ask(absolute(self.origin.authority, f"/{n}/{i}"))
+                    except (Closed, OSError) as e:
+                        self.failures.append((f"request {i} of a connection", repr(e)))
+                        break
+                    self.done += 1
+                    if answer.body.decode() != f"/{n}/{i}":
+                        self.failures.append((answer.start, answer.body[:200]))
+                    if self.stopping or (answer.get("Connection") or "").lower() == "close":
+                        break
+
+    def stop(self):
+        self.stopping = True
+        for t in self.threads:
+            t.join(20)
+            assert not t.is_alive(), "a client hangs"
+
+
+def echo_path(w):
+    while True:
+        w.send(ok(w.request().uri))
+
+
+def test_a_bad_settings_file_under_load_changes_nothing(fairlead):
+    proxy = fairlead()
+    with ScriptedOrigin(echo_path) as o:
+        load = Load(proxy, o)
+        time.sleep(0.3)
+        proxy.write_settings(more='listn "127.0.0.1:1" { }\n')
+        for n in range(3):
+            proxy.reload()
+            proxy.wait_metric("reloads_refused_total", lambda v, n=n: v == n + 1)
+        time.sleep(0.2)
+        load.stop()
+    assert load.failures == [] and load.done > 100
+    assert proxy.wait_event(r"listn")
+
+
+def test_a_good_settings_file_under_load_loses_nothing(fairlead):
+    proxy = fairlead()
+    with ScriptedOrigin(echo_path) as o:
+        load = Load(proxy, o)
+        for n in range(5):
+            time.sleep(0.1)
+            proxy.write_settings(more=f'limits {{ pins = {10 + n} }}', access=proxy.pieces["access"] +
+                                 f'\naccess {{ action = deny  to = {{"site{n + 1}.lab.test"}} }}')
+            proxy.reload()
+            proxy.wait_metric("reloads_total", lambda v, n=n: v == n + 1)
+        time.sleep(0.1)
+        load.stop()
+    assert load.failures == [] and load.done > 100
+
+
+def test_a_reload_keeps_a_sign_in_and_opens_and_closes_listeners(fairlead):
+    proxy = fairlead()
+    extra = free_port()
+    with ScriptedOrigin(signs_in(ok("still alice"))) as o:
+        with signed_in_client(proxy, o) as c:
+            proxy.write_settings(more=f'listen "127.0.0.1:{extra}" {{ name = "second.lab.test" }}')
+            proxy.reload()
+            proxy.wait_metric("reloads_total", lambda n: n == 1)
+            assert c.ask(absolute(o.authority)).body == b"still alice"
+        with ScriptedOrigin(answering(ok("new port"))) as p, wire.connect(extra) as n:
+            assert n.ask(absolute(p.authority)).body == b"new port"
+            proxy.write_settings(more="")
+            proxy.reload()
+            proxy.wait_metric("reloads_total", lambda n: n == 2)
+        wait_until(lambda: not accepts(extra), "the port to close")
+
+
+def test_sigterm_under_load_loses_nothing_that_was_begun(fairlead):
+    """Idle connections end; whoever has sent a request gets its answer, saying close."""
+    def slow(w):
+        while True:
+            path = w.request().uri
+            time.sleep(0.5)
+            w.send(ok(path))
+
+    proxy = fairlead(drain="5s")
+    with ScriptedOrigin(slow) as o:
+        idle = [proxy.connect() for _ in range(10)]
+        busy = [proxy.connect() for _ in range(30)]
+        for n, c in enumerate(busy):
+            c.send(absolute(o.authority, f"/{n}"))
+        o.wait_accepted(30)
+        proxy.process.signal(signal.SIGTERM)
+        assert all(c.closed() for c in idle)
+        for n, c in enumerate(busy):
+            answer = c.response()
+            assert (answer.body.decode(), answer.get("Connection").lower()) == (f"/{n}", "close")
+    proxy.stopped = True
+    proxy.expect_clean(proxy.process.wait(6))
+
+
+def test_health_says_503_while_draining_and_new_connections_are_refused(fairlead):
+    def slow(w):
+        w.request()
+        time.sleep(1.5)
+        w.send(ok())
+
+    proxy = fairlead(drain="5s")
+    with ScriptedOrigin(slow) as o, proxy.connect() as c, wire.connect(proxy.console) as console:
+        assert console.ask("GET /health HTTP/1.1\r\nHost: c\r\n\r\n").status == 200
+        c.send(absolute(o.authority))
+        o.wait_accepted(1)
+        proxy.process.signal(signal.SIGTERM)
+        wait_until(lambda: proxy.health() == 503, "503 on /health", 1.2)
+        assert c.response().status == 200
+    proxy.stopped = True
+    proxy.expect_clean(proxy.process.wait(6))
+
+
+def test_a_handshake_leg_never_says_close_while_draining(fairlead):
+    held, go_on = threading.Event(), threading.Event()
+
+    def script(w):
+        w.request()
+        held.set()
+        go_on.wait(5)
+        w.send(challenge_text())
+        w.request()
+        w.send(ok("signed in"))
+        w.rest()
+
+    proxy = fairlead(drain="5s")
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        c.send(absolute(o.authority, fields=type1_fields()))
+        assert held.wait(5)
+        proxy.process.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        go_on.set()
+        challenge = c.response()
+        assert challenge.status == 401 and (challenge.get("Connection") or "").lower() != "close"
+        answer = c.ask(absolute(o.authority, fields=type3_fields(challenge, "alice")))
+        assert answer.body == b"signed in" and answer.get("Connection").lower() == "close"
+    proxy.stopped = True
+    proxy.expect_clean(proxy.process.wait(6))
+
+
+def test_tunnels_are_cut_and_logged_at_the_end_of_the_drain(fairlead):
+    proxy = fairlead(drain="1s")
+    with ScriptedOrigin(lambda w: w.rest()) as o, proxy.connect() as c:
+        assert c.ask(f"CONNECT {o.authority} HTTP/1.1\r\nHost: {o.authority}\r\n\r\n").status == 200
+        begin = time.monotonic()
+        proxy.process.signal(signal.SIGTERM)
+        assert c.closed(5) and 0.7 < time.monotonic() - begin < 4
+    proxy.stopped = True
+    proxy.expect_clean(proxy.process.wait(5))
+    assert any(r["x-end"] == "tunnel-cut" for r in proxy.log())
+
+
+def test_a_second_sigterm_stops_at_once(fairlead):
+    proxy = fairlead(drain="60s")
+    with ScriptedOrigin(lambda w: w.rest()) as o, proxy.connect() as c:
+        assert c.ask(f"CONNECT {o.authority} HTTP/1.1\r\nHost: {o.authority}\r\n\r\n").status == 200
+        proxy.process.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert proxy.process.alive()
+        proxy.process.signal(signal.SIGTERM)
+        proxy.stopped = True
+        proxy.process.wait(5)
+
+
+def test_a_second_instance_on_the_same_address_is_refused(fairlead, lab):
+    proxy = fairlead()
+    second = Process(lab, "second", [BINARY, "serve", "-c", proxy.file])
+    assert second.wait(10) != 0
+    assert str(proxy.port) in second.printed() + proxy.events()
+    still_serves(proxy)
+
+
+def test_a_killed_proxy_comes_back(lab):
+    proxy = Fairlead(lab)
+    still_serves(proxy)
+    os.kill(proxy.process.pid, signal.SIGKILL)
+    proxy.process.wait(5)
+    again = Process(lab, "again", proxy.process.popen.args)
+    again.listening(proxy.port)
+    still_serves(proxy)
+    again.signal(signal.SIGTERM)
+    assert again.wait(10) == 0
