@@ -81,9 +81,9 @@ void encode_html(struct buf *to, struct span s)
 	}
 }
 
-/* The length of the well-formed UTF-8 sequence at the front (RFC 3629), or 0. */
-static size_t utf8_length(const unsigned char *p, size_t n)
+size_t utf8_length(const void *bytes, size_t n)
 {
+	const unsigned char *p = bytes;
 	if (p[0] < 0x80)
 		return 1;
 	size_t need = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;

@@ -12,6 +12,8 @@ void encode_hex(struct buf *to, const void *bytes, size_t n);
 void encode_html(struct buf *to, struct span s);
 /* The inside of a JSON string; bytes that are not UTF-8 become U+FFFD. */
 void encode_json(struct buf *to, struct span s);
+/* Bytes of the well-formed UTF-8 sequence at the front of `n` > 0 bytes (RFC 3629), or 0. */
+size_t utf8_length(const void *bytes, size_t n);
 /* One field of a W3C Extended log: spaces and what cannot be printed become '+'; an empty one is '-'. */
 void encode_w3c(struct buf *to, struct span s);
 

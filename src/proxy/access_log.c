@@ -1,147 +1,105 @@
 #include "proxy/access_log.h"
 
-#include <string.h>
-#include <time.h>
-
-#include "base/encode.h"
 #include "proxy/access_log.def"
 #include "proxy/explain.h"
-
-/* A value longer than this is cut and ends in "...": a line must stay readable for the programs that take it apart. */
-enum { VALUE_MOST = 4096 };
+#include "proxy/log_text.h"
 
 struct line {
+	char *at; /* there is room for the most that the table allows */
 	const struct record *record;
 	const struct end_row *row;
 	int64_t duration_us;
-	struct buf *to;
-	bool json;
+	enum log_text format;
 	bool query;
 };
 
-/* ---- Values ----------------------------------------------------------------------------------------------------- */
+enum log_field {
+#define X(id, name, most, sentence) LOG_FIELD_##id,
+	ACCESS_FIELDS(X)
+#undef X
+};
+
+/* The most bytes that a value of a field may take, quotes not counted. */
+static const size_t most[] = {
+#define X(id, name, bytes, sentence) bytes,
+	ACCESS_FIELDS(X)
+#undef X
+};
+
+/* Between values in JSON there stand the name with quotes, colon, comma, and two quotes. */
+#define X(id, name, bytes, sentence) +(bytes) + (int)sizeof(name) + 6
+_Static_assert(2 ACCESS_FIELDS(X) <= ACCESS_LINE, "a line of the longest values has room");
+#undef X
+
+/* ---- Kinds of values */
 
 static void put_none(struct line *l)
 {
-	if (l->json)
-		buf_add(l->to, SPAN("null"));
-	else
-		buf_addc(l->to, '-');
+	l->at = add_span(l->at, l->format == LOG_TEXT_JSON ? SPAN("null") : SPAN("-"));
+}
+
+static void put_quote(struct line *l)
+{
+	if (l->format == LOG_TEXT_JSON)
+		*l->at++ = '"';
 }
 
 static void put_number(struct line *l, uint64_t n)
 {
-	buf_addu(l->to, n);
+	l->at = add_number(l->at, n);
 }
 
-/* Text that needs no escaping: made by us from digits, letters and a few marks. */
+/* Numbers that start at 1, so that 0 says that there was none. */
+static void put_if_any(struct line *l, uint64_t n)
+{
+	if (n)
+		put_number(l, n);
+	else
+		put_none(l);
+}
+
+/* Text of ours that needs no escaping. */
 static void put_word(struct line *l, struct span word)
 {
-	if (l->json)
-		buf_addc(l->to, '"');
-	buf_add(l->to, word);
-	if (l->json)
-		buf_addc(l->to, '"');
+	put_quote(l);
+	l->at = add_span(l->at, word);
+	put_quote(l);
 }
 
-static void put_escaped(struct line *l, struct span s)
+static void put_text(struct line *l, enum log_field f, struct span s)
 {
-	bool cut = s.n > VALUE_MOST;
-	if (s.n == 0)
-		return;
-	if (cut)
-		s.n = VALUE_MOST - 3;
-	if (l->json)
-		encode_json(l->to, s);
-	else
-		encode_w3c(l->to, s);
-	if (cut)
-		buf_add(l->to, SPAN("..."));
-}
-
-static void put_pair(struct line *l, struct span one, struct span two)
-{
-	if (one.n + two.n == 0) {
+	if (s.n == 0) {
 		put_none(l);
 		return;
 	}
-	if (l->json)
-		buf_addc(l->to, '"');
-	put_escaped(l, one);
-	put_escaped(l, two);
-	if (l->json)
-		buf_addc(l->to, '"');
+	put_quote(l);
+	l->at = add_escaped(l->at, s, l->format, most[f]);
+	put_quote(l);
 }
 
-static void put_text(struct line *l, struct span s)
-{
-	put_pair(l, s, SPAN_NONE);
-}
-
-static void put_string(struct line *l, const char *text)
-{
-	put_pair(l, span_of(text), SPAN_NONE);
-}
-
-static void put_target(struct line *l, struct span uri)
+static void put_target(struct line *l, enum log_field f, struct span uri)
 {
 	struct shown_target t = target_shown(uri, l->query);
-	put_pair(l, t.before, t.after);
-}
-
-/* ---- Addresses and times without printf --------------------------------------------------------------------------- */
-
-static char *add_small(char *at, unsigned n)
-{
-	if (n >= 100)
-		*at++ = (char)('0' + n / 100);
-	if (n >= 10)
-		*at++ = (char)('0' + n / 10 % 10);
-	*at++ = (char)('0' + n % 10);
-	return at;
+	if (t.before.n == 0) {
+		put_text(l, f, t.after);
+		return;
+	}
+	put_quote(l);
+	char *begin = l->at;
+	l->at = add_escaped(begin, t.before, l->format, most[f] / 2);
+	l->at = add_escaped(l->at, t.after, l->format, most[f] - (size_t)(l->at - begin));
+	put_quote(l);
 }
 
 static void put_addr(struct line *l, const struct addr *a, bool with_port)
 {
-	char text[ADDR_TEXT], *at = text;
-	struct addr plain = *a;
-	addr_unmap(&plain);
-	if (plain.sa.sa_family == AF_UNSPEC) {
+	if (a->sa.sa_family == AF_UNSPEC) {
 		put_none(l);
 		return;
 	}
-	if (plain.sa.sa_family != AF_INET) {
-		addr_format(&plain, with_port, text);
-		put_word(l, span_of(text));
-		return;
-	}
-	const unsigned char *b = (const unsigned char *)&plain.v4.sin_addr;
-	for (int i = 0; i < 4; i++) {
-		at = add_small(at, b[i]);
-		*at++ = i < 3 ? '.' : ':';
-	}
-	struct buf port;
-	buf_over(&port, at, 5);
-	buf_addu(&port, addr_port(&plain));
-	put_word(l, span_make(text, with_port ? (size_t)(at - text) + port.n : (size_t)(at - text) - 1));
-}
-
-struct civil_text {
-	int64_t second;
-	char text[32]; /* "2026-11-22 01:35:02" */
-};
-
-static const char *civil_text(int64_t second)
-{
-	static _Thread_local struct civil_text now = {.second = INT64_MIN};
-	if (second != now.second) {
-		struct tm tm;
-		time_t t = (time_t)second;
-		gmtime_r(&t, &tm);
-		strftime(now.text, sizeof(now.text), "%Y-%m-%d %H:%M:%S", &tm);
-		now.second = second;
-	}
-	return now.text;
+	put_quote(l);
+	l->at = add_addr(l->at, a, with_port);
+	put_quote(l);
 }
 
 /* ---- Fields: one function each, in the order of the table ------------------------------------------------------------ */
@@ -176,17 +134,17 @@ static void field_client_port(struct line *l)
 
 static void field_user(struct line *l)
 {
-	put_text(l, l->record->user);
+	put_text(l, LOG_FIELD_user, l->record->user);
 }
 
 static void field_method(struct line *l)
 {
-	put_text(l, l->record->method);
+	put_text(l, LOG_FIELD_method, l->record->method);
 }
 
 static void field_uri(struct line *l)
 {
-	put_target(l, l->record->uri);
+	put_target(l, LOG_FIELD_uri, l->record->uri);
 }
 
 static void field_version(struct line *l)
@@ -199,17 +157,17 @@ static void field_version(struct line *l)
 
 static void field_host(struct line *l)
 {
-	put_text(l, l->record->host);
+	put_text(l, LOG_FIELD_host, l->record->host);
 }
 
 static void field_user_agent(struct line *l)
 {
-	put_text(l, l->record->user_agent);
+	put_text(l, LOG_FIELD_user_agent, l->record->user_agent);
 }
 
 static void field_referer(struct line *l)
 {
-	put_target(l, l->record->referer);
+	put_target(l, LOG_FIELD_referer, l->record->referer);
 }
 
 static void field_status(struct line *l)
@@ -244,21 +202,12 @@ static void field_duration(struct line *l)
 
 static void field_hop(struct line *l)
 {
-	put_string(l, l->record->hop);
+	put_text(l, LOG_FIELD_hop, span_of(l->record->hop));
 }
 
 static void field_server(struct line *l)
 {
 	put_addr(l, &l->record->server, true);
-}
-
-/* Numbers that start at 1, so that 0 says that there was none. */
-static void put_if_any(struct line *l, uint64_t n)
-{
-	if (n)
-		put_number(l, n);
-	else
-		put_none(l);
 }
 
 static void field_received_status(struct line *l)
@@ -268,17 +217,17 @@ static void field_received_status(struct line *l)
 
 static void field_pin(struct line *l)
 {
-	put_string(l, l->record->pin);
+	put_text(l, LOG_FIELD_pin, span_of(l->record->pin));
 }
 
 static void field_leg(struct line *l)
 {
-	put_string(l, l->record->leg);
+	put_text(l, LOG_FIELD_leg, span_of(l->record->leg));
 }
 
 static void field_proxy_leg(struct line *l)
 {
-	put_string(l, l->record->proxy_leg);
+	put_text(l, LOG_FIELD_proxy_leg, span_of(l->record->proxy_leg));
 }
 
 static void field_client_connection(struct line *l)
@@ -300,10 +249,10 @@ static void field_reused(struct line *l)
 {
 	if (!l->record->server_connection)
 		put_none(l);
-	else if (l->json)
-		buf_adds(l->to, l->record->reused ? "true" : "false");
+	else if (l->format == LOG_TEXT_JSON)
+		l->at = add_span(l->at, l->record->reused ? SPAN("true") : SPAN("false"));
 	else
-		buf_adds(l->to, l->record->reused ? "yes" : "no");
+		l->at = add_span(l->at, l->record->reused ? SPAN("yes") : SPAN("no"));
 }
 
 static void field_end(struct line *l)
@@ -313,31 +262,31 @@ static void field_end(struct line *l)
 
 static void field_id(struct line *l)
 {
-	put_text(l, span_make(l->record->id, strnlen(l->record->id, sizeof(l->record->id))));
+	put_text(l, LOG_FIELD_id, span_make(l->record->id, strnlen(l->record->id, sizeof(l->record->id))));
 }
 
 static void field_error(struct line *l)
 {
-	put_string(l, l->record->error ? strerrorname_np(-l->record->error) : NULL);
+	put_text(l, LOG_FIELD_error, span_of(l->record->error ? strerrorname_np(-l->record->error) : NULL));
 }
 
 static void field_rule(struct line *l)
 {
-	put_string(l, l->record->rule);
+	put_text(l, LOG_FIELD_rule, span_of(l->record->rule));
 }
 
 static void field_detail(struct line *l)
 {
-	put_string(l, l->record->detail);
+	put_text(l, LOG_FIELD_detail, span_of(l->record->detail));
 }
 
-/* ---- The line ------------------------------------------------------------------------------------------------------ */
+/* ---- The line */
 
 static const struct {
-	struct span key; /* with what stands before a value in JSON */
+	struct span key; /* what stands before the value in JSON */
 	void (*put)(struct line *l);
 } fields[] = {
-#define X(id, name, sentence) {{",\"" name "\":", sizeof(name) + 3}, field_##id},
+#define X(id, name, most, sentence) {{",\"" name "\":", sizeof(name) + 3}, field_##id},
 	ACCESS_FIELDS(X)
 #undef X
 };
@@ -346,7 +295,7 @@ enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
 const struct access_field *access_log_fields(unsigned *count)
 {
 	static const struct access_field list[] = {
-#define X(id, name, sentence) {name, sentence},
+#define X(id, name, most, sentence) {name, sentence},
 		ACCESS_FIELDS(X)
 #undef X
 	};
@@ -356,7 +305,7 @@ const struct access_field *access_log_fields(unsigned *count)
 
 const char *access_log_header(const struct log_settings *s)
 {
-#define X(id, name, sentence) " " name
+#define X(id, name, most, sentence) " " name
 	static const char header[] = "#Software: Fairlead " FAIRLEAD_VERSION
 								 "\n#Version: 1.0\n#Date: %s\n#Fields:" ACCESS_FIELDS(X) "\n";
 #undef X
@@ -365,19 +314,28 @@ const char *access_log_header(const struct log_settings *s)
 
 void access_log_line(const struct log_settings *s, const struct record *r, int64_t duration_us, struct buf *to)
 {
-	struct line l = {.record = r,
+	if (buf_reserve(to, ACCESS_LINE) != 0)
+		return;
+	struct line l = {.at = to->p + to->n,
+	                 .record = r,
 	                 .row = &end_reason_table[r->end],
 	                 .duration_us = duration_us,
-	                 .to = to,
-	                 .json = s->format == LOG_JSON,
+	                 .format = s->format == LOG_JSON ? LOG_TEXT_JSON : LOG_TEXT_W3C,
 	                 .query = s->query};
-	for (size_t i = 0; i < FIELDS; i++) {
-		if (l.json)
-			buf_add(to, i ? fields[i].key : span_make("{\"date\":", 8));
-		else if (i)
-			buf_addc(to, ' ');
-		fields[i].put(&l);
+	if (l.format == LOG_TEXT_JSON) {
+		for (size_t i = 0; i < FIELDS; i++) {
+			l.at = add_span(l.at, fields[i].key);
+			fields[i].put(&l);
+		}
+		to->p[to->n] = '{'; /* in place of the first comma */
+		*l.at++ = '}';
+	} else {
+		for (size_t i = 0; i < FIELDS; i++) {
+			fields[i].put(&l);
+			*l.at++ = ' ';
+		}
+		l.at--;
 	}
-	if (l.json)
-		buf_addc(to, '}');
+	to->n = (size_t)(l.at - to->p);
+	ASSERT(to->n <= to->capacity);
 }

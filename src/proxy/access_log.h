@@ -12,6 +12,11 @@
 
 /* The `#Fields:` directives for log_open(); NULL for JSON. */
 const char *access_log_header(const struct log_settings *s);
+
+/* No line is longer: give a buffer with that much room, or one that may grow by it. Otherwise nothing is written and the
+ * buffer has its error. */
+enum { ACCESS_LINE = 8192 };
+
 /* The line without its end. `duration_us`: from the first byte received to the last sent. */
 void access_log_line(const struct log_settings *s, const struct record *r, int64_t duration_us, struct buf *to);
 

@@ -88,11 +88,19 @@ const char *stop_state_text(enum stop_state state)
 	return state == STOP_PASSED ? "reached" : state == STOP_BROKEN ? "it stopped here" : "not reached";
 }
 
-/* Text goes to terminals: control bytes of any kind would be obeyed there. */
+/* Text goes to terminals, where control bytes of any kind, also those in UTF-8 (U+0080 to U+009F), would be obeyed. */
 static void add_plain(struct buf *to, struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		buf_addc(to, s.p[i] >= 0x20 && s.p[i] <= 0x7e ? s.p[i] : '?');
+	for (size_t i = 0; i < s.n;) {
+		const unsigned char *p = (const unsigned char *)s.p + i;
+		size_t n = utf8_length(p, s.n - i);
+		bool printable = n == 1 ? *p >= 0x20 && *p != 0x7f : n > 0 && !(p[0] == 0xc2 && p[1] < 0xa0);
+		if (printable)
+			buf_add(to, span_make(s.p + i, n));
+		else
+			buf_addc(to, '?');
+		i += n ? n : 1;
+	}
 }
 
 static void add_labelled(struct buf *to, const char *label, struct span text)
