@@ -1,4 +1,4 @@
-/* Errors and warnings of a settings file, in the order of the file's lines as far as they are found in it. */
+/* Errors and warnings of a settings file, in the order of the file's lines. */
 #include "config/settings.h"
 
 #include <stdarg.h>
@@ -39,6 +39,23 @@ static struct complaint *complaint_new(enum complaint_kind kind, struct written 
 	return it;
 }
 
+/* By line among those of the same file: the parts of the reader find things in an order of their own. */
+static void insert_in_order(struct complaints *c, struct complaint *it)
+{
+	struct complaint **at = c->last;
+	for (struct complaint **p = &c->first; *p; p = &(*p)->next) {
+		if (strcmp((*p)->where.file, it->where.file) != 0)
+			continue;
+		at = (*p)->where.line > it->where.line ? p : &(*p)->next;
+		if ((*p)->where.line > it->where.line)
+			break;
+	}
+	it->next = *at;
+	*at = it;
+	if (at == c->last)
+		c->last = &it->next;
+}
+
 void complain(struct complaints *c, enum complaint_kind kind, struct written where, const char *format, ...)
 {
 	if (!c->last)
@@ -56,8 +73,7 @@ void complain(struct complaints *c, enum complaint_kind kind, struct written whe
 	struct complaint *it = complaint_new(kind, where, buf_error(&text) ? span_of(format) : buf_span(&text));
 	if (!it)
 		return;
-	*c->last = it;
-	c->last = &it->next;
+	insert_in_order(c, it);
 }
 
 void complaints_print(const struct complaints *c, struct buf *to)

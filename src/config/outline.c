@@ -88,6 +88,21 @@ const struct entry *outline_next(const struct entry *of, const struct setting *r
 	return e;
 }
 
+static const struct entry *entry_named(const struct entry *of, const char *name)
+{
+	const struct entry *e = of->children;
+	while (e && !(e->row && strcmp(e->row->name, name) == 0))
+		e = e->next;
+	return e;
+}
+
+struct written outline_where(const struct entry *root, const char *block, const char *name)
+{
+	const struct entry *outer = block ? entry_named(root, block) : root;
+	const struct entry *e = outer ? entry_named(outer, name) : NULL;
+	return e ? e->where : outer ? outer->where : root->where;
+}
+
 /* A value behind '=': appended to the text, its line kept. */
 static void take_value(struct reading *r)
 {
@@ -462,7 +477,8 @@ void outline_text(struct outline *o, const char *name, struct span text)
 bool outline_file(struct outline *o, const char *path)
 {
 	struct span text;
-	if (!source_read(path, (struct written){path, 0}, o->memory, o->complaints, &text))
+	o->root.where = (struct written){path, 0};
+	if (!source_read(path, o->root.where, o->memory, o->complaints, &text))
 		return false;
 	outline_text(o, path, text);
 	return true;

@@ -39,6 +39,10 @@ MUST_CHECK bool outline_file(struct outline *o, const char *path);
 /* The same for text that is not in a file; `name` stands for it in messages. */
 void outline_text(struct outline *o, const char *name, struct span text);
 
+/* Where a setting is written: outline_where(root, "limits", "field"), or with `block` NULL at the top level. Where its block
+ * begins if it is not written itself; without either, the file as a whole. */
+struct written outline_where(const struct entry *root, const char *block, const char *name);
+
 /* The entries of one row among the children, in order: NULL when there are no more. */
 const struct entry *outline_next(const struct entry *of, const struct setting *row, const struct entry *after);
 

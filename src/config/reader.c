@@ -236,8 +236,8 @@ static void read_setting(struct reader *r, const struct setting *row, cfg_t *cfg
 		refuse(r, e, i,
 		       setting_is_list(row) ? store_item(r, row, text, block + row->at) : store_scalar(r, row, text, block));
 	}
-	if (setting_is_list(row) && values == 0 && row->required)
-		refuse(r, e, 0, "has an empty list: name at least one");
+	if (setting_is_list(row) && values == 0)
+		refuse(r, e, 0, "has an empty list: name at least one, or take it out");
 }
 
 static void read_block(struct reader *r, const struct settings_block *block, cfg_t *cfg, const struct entry *e,
@@ -392,7 +392,7 @@ static int read_into(struct settings *s, const char *file, struct complaints *c)
 	good = good && read_values(&r, &o);
 	if (good) {
 		keep_rule_texts(&r, &o);
-		settings_make_sense(s, c);
+		settings_make_sense(s, &o.root, c);
 	}
 	outline_fini(&o);
 	if (r.starved)

@@ -1,119 +1,53 @@
 #include "config/sense.h"
 
-#include <ifaddrs.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 
-#include "base/encode.h"
 #include "config/values.h"
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
-/* ---- what is filled in ---- */
-
-static void count_workers(struct settings *s)
+static void check_limits(struct settings *s, const struct entry *root, struct complaints *c)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	if (s->workers == 0)
-		s->workers = cores > 0 && cores < 1024 ? (unsigned)cores : 1;
+	char head[32];
+	value_size_text((int64_t)s->limits.head, head);
+	if (s->limits.field > s->limits.head)
+		complain(c, COMPLAINT_ERROR, outline_where(root, "limits", "field"),
+		         "field is larger than the whole head (%s): lower it, or raise head", head);
+	if (s->limits.target > s->limits.head)
+		complain(c, COMPLAINT_ERROR, outline_where(root, "limits", "target"),
+		         "target is larger than the whole head (%s): lower it, or raise head", head);
 }
 
-/* Eight digits, the same for the life of the process, so that a reload does not hide a loop, and others in every process, so
- * that two on one machine do not look like one. */
-static char process_part[9];
-
-static void make_process_part(void)
+static bool is_server_address(struct span text)
 {
-	uint32_t number;
-	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-		number = (uint32_t)getpid();
-	snprintf(process_part, sizeof(process_part), "%08x", number);
+	struct addr a;
+	const char *colon = text.n ? memrchr(text.p, ':', text.n) : NULL;
+	if (addr_parse(text, 53, &a) == 0)
+		return true;
+	uint64_t port;
+	if (!colon || span_to_u64(span_make(colon + 1, text.n - (size_t)(colon + 1 - text.p)), UINT16_MAX, &port) != 0 ||
+	    port == 0)
+		return false;
+	struct span host = span_make(text.p, (size_t)(colon - text.p));
+	bool bare_v6 = host.n && host.p[0] != '[' && memchr(host.p, ':', host.n);
+	return !bare_v6 && addr_parse(host, (uint16_t)port, &a) == 0;
 }
 
-static const struct listen_settings *first_proxy(const struct settings *s)
+static void check_resolver(struct settings *s, const struct entry *root, struct complaints *c)
 {
-	for (unsigned i = 0; i < s->listen_count; i++)
-		if (s->listens[i].role == ROLE_PROXY)
-			return &s->listens[i];
-	return NULL;
+	struct span rest = span_of(s->resolver.servers), server;
+	while (span_next(&rest, ',', &server))
+		if (!is_server_address(server))
+			complain(c, COMPLAINT_ERROR, outline_where(root, "resolver", "servers"),
+			         "servers takes addresses with commas between, like \"192.0.2.53,192.0.2.54:5353\"; "
+			         "\"%.*s\" is none",
+			         SPAN_ARG(server));
 }
 
-static bool is_token(const char *text)
+void settings_make_sense(struct settings *s, const struct entry *root, struct complaints *c)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", *text))
-			return false;
-	return true;
-}
-
-static void name_ourselves(struct settings *s, struct complaints *c)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	char host[256] = "fairlead";
-	const struct listen_settings *listen = first_proxy(s);
-	if (s->pseudonym && !is_token(s->pseudonym))
-		ERROR_HERE(c, ((struct written){s->source, 0}),
-		           "pseudonym may hold letters, digits and -._~!#$%%&'*+^`| only, not %s", s->pseudonym);
-	if (s->pseudonym)
-		return;
-	pthread_once(&once, make_process_part);
-	if (gethostname(host, sizeof(host) - 1) != 0 || !host[0] || !is_token(host))
-		snprintf(host, sizeof(host), "fairlead");
-	const char *name = listen && listen->name && is_token(listen->name) ? listen->name : host;
-	s->pseudonym = arena_printf(s->memory, "%s-%s", name, process_part);
-}
-
-static void find_own_addresses(struct settings *s)
-{
-	struct ifaddrs *all = NULL;
-	unsigned n = 0;
-	if (getifaddrs(&all) != 0)
-		return;
-	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
-		n++;
-	struct addr *own = arena_zalloc(s->memory, (n + 1) * sizeof(*own));
-	for (const struct ifaddrs *i = all; i && own; i = i->ifa_next) {
-		if (!i->ifa_addr || (i->ifa_addr->sa_family != AF_INET && i->ifa_addr->sa_family != AF_INET6))
-			continue;
-		struct addr *a = &own[s->own_address_count++];
-		memcpy(a, i->ifa_addr, i->ifa_addr->sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6));
-	}
-	s->own_addresses = own;
-	freeifaddrs(all);
-}
-
-/* ---- listeners ---- */
-
-static void check_listen(struct settings *s, struct listen_settings *l, struct complaints *c)
-{
-	const char *problem = value_listen(s->memory, l->address, &l->addr);
-	if (problem)
-		ERROR_HERE(c, l->where, "listen %s", problem);
-}
-
-/* ---- upstreams ---- */
-
-static void check_member(struct settings *s, struct upstream_settings *u, struct member_settings *m,
-                         struct complaints *c)
-{
-	const char *problem = value_host_port(s->memory, m->address, &m->host, &m->port);
-	if (problem)
-		ERROR_HERE(c, m->where, "member %s", problem);
-}
-
-void settings_make_sense(struct settings *s, struct complaints *c)
-{
-	count_workers(s);
-	find_own_addresses(s);
-	for (unsigned i = 0; i < s->listen_count; i++)
-		check_listen(s, &s->listens[i], c);
-	for (unsigned i = 0; i < s->upstream_count; i++) {
-		s->upstreams[i].index = i;
-		for (unsigned j = 0; j < s->upstreams[i].member_count; j++)
-			check_member(s, &s->upstreams[i], &s->upstreams[i].members[j], c);
-	}
-	name_ourselves(s, c);
+	settings_fill_in(s, root, c);
+	settings_check_listens(s, c);
+	settings_check_upstreams(s, c);
+	settings_check_rules(s, c);
+	check_limits(s, root, c);
+	check_resolver(s, root, c);
 }
