@@ -1,0 +1,37 @@
+/* An inbound connection: who speaks to us, and what of sign-in hangs on this connection.
+ *
+ * Owner: the worker's service; an idle client holds neither fiber nor buffer. Threads: one worker. */
+#ifndef FAIRLEAD_PROXY_CLIENT_H
+#define FAIRLEAD_PROXY_CLIENT_H
+
+#include "net/stream.h"
+#include "proxy/pin.h"
+#include "proxy/service.h"
+
+struct client {
+	struct stream stream; /* first: its watch leads back here */
+	struct link link;     /* in the service's list */
+	struct timer timer;   /* idle, or waiting for a free fiber */
+	struct port *port;
+	struct fiber *fiber;  /* that works for it; NULL: idle */
+	struct pin_set pins;
+	uint64_t number;
+	uint64_t forwarded_for; /* hash of the forwarded client address last seen; 0: none */
+	unsigned requests;
+	struct addr from;
+	bool intermediary; /* named in the settings: keeps its users apart */
+	bool shared;       /* shows a Via of somebody who is not named: users may be mixed */
+	bool close_soon;   /* drain: the next answer is the last */
+	bool console;      /* speaks to the console: it may stay during a drain, to see it */
+	bool cut;          /* told to end */
+	bool proxy_header; /* a PROXY protocol header must come first */
+};
+
+/* A connection was accepted on the port. */
+void client_accepted(int fd, const struct addr *from, void *port);
+/* For a stop: idle ones close now; the others after their answer. */
+void client_drain(struct client *client);
+/* Cuts it whatever it does. */
+void client_cut(struct client *client);
+
+#endif

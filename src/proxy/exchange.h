@@ -1,0 +1,121 @@
+/* One request and its response. The order of its steps is the table at the top of exchange.c: read that first.
+ *
+ * Owner: lives in the frame of exchange_run(), on the client's fiber. Threads: one worker. */
+#ifndef FAIRLEAD_PROXY_EXCHANGE_H
+#define FAIRLEAD_PROXY_EXCHANGE_H
+
+#include "auth/challenge.h"
+#include "base/arena.h"
+#include "http/framing.h"
+#include "http/uri.h"
+#include "proxy/client.h"
+#include "proxy/record.h"
+#include "proxy/responder.h"
+#include "proxy/upstream_conn.h"
+#include "route/access.h"
+#include "route/route.h"
+
+enum exchange_next {
+	NEXT_REST,     /* the client has nothing more to say for now */
+	NEXT_EXCHANGE, /* perhaps it has */
+	NEXT_END,      /* close its connection */
+	NEXT_TUNNEL,   /* its connection has become a tunnel's */
+};
+
+/* X(identifier, function): the steps; each returns the next. */
+#define STEPS(X)                                                                                   \
+	X(READ_HEAD, read_head)   /* strict parse of the client's head */                              \
+	X(IDENTIFY, identify)     /* what is asked of us: to forward, to tunnel, or something of ours */ \
+	X(AUTHORIZE, authorize)   /* may this client go there? */                                      \
+	X(CHOOSE_ROUTE, choose_route) /* direct, or which parent; does a pin hold the way? */          \
+	X(CONNECT, connect_hop)   /* the pin's connection, one from the pool, or a new one */          \
+	X(SEND, send_request)     /* head and as much body as there is; the rest goes beside the answer */ \
+	X(RECEIVE, receive_head)  /* the answer's head; interim answers pass */                        \
+	X(JUDGE, judge_answer)    /* what it means for the pin, for a tunnel, for a retry */           \
+	X(DELIVER, deliver)       /* head and body to the client, at its pace */                       \
+	X(OPEN_TUNNEL, open_tunnel) /* CONNECT and Upgrade end here */                                 \
+	X(ANSWER, answer_here)    /* a responder of ours */                                            \
+	X(REFUSE, refuse)         /* the page of an end reason */                                      \
+	X(FINISH, finish)         /* connection to its pool or pin, log, counters */
+
+enum step {
+#define X(id, function) STEP_##id,
+	STEPS(X)
+#undef X
+	STEP_OVER
+};
+
+/* How the request reaches us through the connection-bound schemes. */
+struct sign_in_leg {
+	bool bound;           /* the request carries a token of a connection-bound scheme */
+	bool first;           /* one that begins a sign-in */
+	enum token_kind kind;
+};
+
+struct exchange {
+	struct client *client;
+	struct lease *lease;
+	const struct settings *settings;
+	const struct listen_settings *listen;
+	struct arena arena;
+	struct record record;
+	enum exchange_next next;
+
+	/* the request */
+	struct lent *in;             /* the client's; the head stays at its front until the end */
+	struct head request;
+	struct framing request_framing;
+	struct body_reader request_body;
+	struct target target;
+	char host[256];              /* folded */
+	struct span host_folded;
+	bool host_is_literal;
+	struct addr literal;
+	struct sign_in_leg leg;
+	bool upgrade;                /* the client asks to leave HTTP, and we pass that on */
+	bool expects_continue;
+	bool reset_client;           /* close without an answer */
+	bool close_client;           /* after the answer */
+	bool broken;                 /* the request did not go out whole: the server connection cannot be used again */
+	uint64_t in_before, out_before; /* the client stream's counts when this exchange began */
+
+	/* the way */
+	struct access_question question;
+	struct route route;
+	char origin[270];            /* "host:port": the pin's key */
+	struct span origin_key;
+	struct pin *pin;
+	struct upstream_conn *conn;
+	bool conn_reused;
+	bool retried;
+	unsigned members_tried;
+	const struct responder *responder;
+
+	/* the body on its way to the server, beside the answer */
+	struct upload *upload;       /* NULL: nothing left to send */
+
+	/* the answer */
+	struct lent out;             /* the server's */
+	struct head response;
+	struct framing response_framing;
+	struct body_reader response_body;
+	bool answer_begun;           /* the client has bytes of it */
+	unsigned interim;            /* 1xx answers seen */
+	bool challenged;             /* the answer offers a connection-bound scheme */
+	bool token_challenge;        /* ... with a token: the handshake goes on */
+	bool proxy_support;          /* tell the client that its connection is kept */
+};
+
+/* Runs one exchange on the calling fiber. `in` may hold bytes already read; what belongs to the next request is left in it. */
+enum exchange_next exchange_run(struct client *client, struct lent *in);
+
+/* Ends with this reason: the step to go to. `error` is the -errno behind it, or 0. */
+enum step end_with(struct exchange *x, enum end_reason reason, int error, const char *detail);
+/* For what was already sent to the client, or cannot be: no page, the connection closes. */
+enum step cut_with(struct exchange *x, enum end_reason reason, int error);
+
+#define X(id, function) enum step function(struct exchange *x);
+STEPS(X)
+#undef X
+
+#endif

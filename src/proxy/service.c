@@ -1,0 +1,186 @@
+#include "proxy/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "proxy/access_log.h"
+#include "proxy/client.h"
+#include "proxy/tunnel.h"
+
+static _Thread_local struct service *mine;
+
+struct service *service_self(void)
+{
+	return mine;
+}
+
+void edition_unref(struct edition *e)
+{
+	if (!e || !ref_drop(&e->ref))
+		return;
+	for (unsigned i = 0; e->tls && i < e->settings->upstream_count; i++)
+		if (e->tls[i])
+			tls_client_free(e->tls[i]);
+	free(e->tls);
+	log_close(e->access_log);
+	settings_unref(e->settings);
+	free(e);
+}
+
+static void lease_free(struct lease *lease)
+{
+	for (unsigned i = 0; lease->member_down_until && i < lease->settings->upstream_count; i++)
+		free(lease->member_down_until[i]);
+	free(lease->member_down_until);
+	edition_unref(lease->edition);
+	free(lease);
+}
+
+static struct lease *lease_new(struct edition *edition)
+{
+	const struct settings *s = edition->settings;
+	struct lease *lease = calloc(1, sizeof(*lease));
+	if (!lease)
+		return NULL;
+	ref_take(&edition->ref);
+	lease->edition = edition;
+	lease->settings = s;
+	lease->users = 1; /* the service itself */
+	lease->member_down_until = calloc(s->upstream_count + 1, sizeof(*lease->member_down_until));
+	bool ok = lease->member_down_until != NULL;
+	for (unsigned i = 0; ok && i < s->upstream_count; i++) {
+		lease->member_down_until[i] = calloc(s->upstreams[i].member_count + 1, sizeof(mono_ms));
+		ok = lease->member_down_until[i] != NULL;
+	}
+	if (ok)
+		return lease;
+	lease_free(lease);
+	return NULL;
+}
+
+struct lease *lease_take(void)
+{
+	mine->lease->users++;
+	return mine->lease;
+}
+
+void lease_drop(struct lease *lease)
+{
+	if (--lease->users == 0)
+		lease_free(lease);
+}
+
+static int take_into_use(struct edition *edition)
+{
+	struct lease *lease = lease_new(edition);
+	if (!lease)
+		return -ENOMEM;
+	if (mine->lease)
+		lease_drop(mine->lease);
+	mine->lease = lease;
+	const struct limit_settings *limits = &edition->settings->limits;
+	upstream_pool_limits(&mine->pool, (unsigned)limits->pool_idle, (unsigned)limits->pool_idle_per_server,
+	                     edition->settings->timeouts.pool_idle);
+	return 0;
+}
+
+int service_start(unsigned index, struct edition *edition, uint32_t process_id, const struct responder *const *responders)
+{
+	mine = calloc(1, sizeof(*mine));
+	if (!mine)
+		return -ENOMEM;
+	mine->index = index;
+	mine->process_id = process_id;
+	mine->responders = responders;
+	list_init(&mine->clients);
+	list_init(&mine->tunnels);
+	upstream_pool_init(&mine->pool);
+	return take_into_use(edition);
+}
+
+void service_adopt(struct edition *edition)
+{
+	if (take_into_use(edition) != 0)
+		log_event(LOG_ERROR, "worker %u has no memory for the new settings and keeps the old ones", mine->index);
+}
+
+int service_listen(struct port *port)
+{
+	return listener_start(port->listener, client_accepted, port);
+}
+
+const struct listen_settings *service_listen_settings(const struct lease *lease, const struct port *port)
+{
+	const struct settings *s = lease->settings;
+	for (unsigned i = 0; i < s->listen_count; i++)
+		if (strcmp(s->listens[i].address, port->address) == 0)
+			return &s->listens[i];
+	return NULL;
+}
+
+uint64_t service_number(void)
+{
+	return (uint64_t)mine->index << 48 | ++mine->numbers;
+}
+
+static char *put_hex(char *to, uint64_t value, unsigned digits)
+{
+	for (unsigned i = digits; i-- > 0;) {
+		to[i] = "0123456789abcdef"[value & 15];
+		value >>= 4;
+	}
+	return to + digits;
+}
+
+/* "1f3a9c-02-0000002a": process, worker, number. */
+void service_exchange_id(char out[], size_t n)
+{
+	ASSERT(n >= 20);
+	char *at = put_hex(out, mine->process_id, 6);
+	*at++ = '-';
+	at = put_hex(at, mine->index, 2);
+	*at++ = '-';
+	at = put_hex(at, ++mine->numbers, 8);
+	*at = '\0';
+}
+
+void service_log(const struct lease *lease, const struct record *r)
+{
+	char line[ACCESS_LINE];
+	struct buf b;
+	if (!lease->edition->access_log)
+		return;
+	buf_over(&b, line, sizeof(line));
+	access_log_line(&lease->settings->access_log, r, clock_mono_us() - r->began_mono_us, &b);
+	log_line(lease->edition->access_log, buf_span(&b));
+}
+
+void service_drain(void)
+{
+	struct client *client;
+	mine->draining = true;
+	upstream_pool_limits(&mine->pool, 0, 0, 0);
+	upstream_pool_empty(&mine->pool);
+	LIST_EACH(client, &mine->clients, struct client, link)
+		client_drain(client);
+}
+
+void service_cut(void)
+{
+	struct client *client;
+	LIST_EACH(client, &mine->clients, struct client, link)
+		client_cut(client);
+	tunnels_cut(&mine->tunnels);
+}
+
+unsigned service_left(void)
+{
+	unsigned n = 0;
+	struct client *client;
+	LIST_EACH(client, &mine->clients, struct client, link)
+		n += !client->console;
+	for (struct link *l = mine->tunnels.next; l != &mine->tunnels; l = l->next)
+		n++;
+	return n;
+}

@@ -1,0 +1,84 @@
+/* What one worker needs to serve: the settings in force, its pool, its clients and tunnels, the logs.
+ *
+ * Owner: one a worker, made in service_start(). Threads: its worker, except where said. A reload gives every worker a new edition; who works
+ * keeps the one it began with (lease). */
+#ifndef FAIRLEAD_PROXY_SERVICE_H
+#define FAIRLEAD_PROXY_SERVICE_H
+
+#include "base/ref.h"
+#include "config/settings.h"
+#include "net/listener.h"
+#include "net/tls.h"
+#include "proxy/record.h"
+#include "proxy/responder.h"
+#include "proxy/upstream_pool.h"
+
+enum { RESPONDERS_MOST = 4 };
+
+/* One generation of settings with what was opened for it. Shared by all workers, counted. */
+struct edition {
+	struct ref ref;
+	struct settings *settings;
+	struct log *access_log;          /* NULL: none */
+	struct tls_client **tls;         /* one an upstream; NULL where it is plain */
+};
+void edition_unref(struct edition *e);
+
+/* One worker's counted hold on an edition: no atomic operation an exchange. */
+struct lease {
+	struct edition *edition;
+	const struct settings *settings;
+	unsigned users;
+	mono_ms **member_down_until; /* [upstream][member] */
+};
+
+/* A listening address: the same object through all reloads. */
+struct port {
+	struct port *next;
+	struct listener *listener;
+	char *address;            /* as in the settings */
+	bool removed;             /* drained after a reload */
+};
+
+struct service {
+	unsigned index;
+	struct lease *lease; /* the one in force */
+	struct upstream_pool pool;
+	struct link clients;
+	unsigned client_count;
+	struct link tunnels;
+	bool draining;
+	uint64_t numbers;    /* last number given out */
+	uint32_t process_id; /* the random part of exchange ids */
+	const struct responder *const *responders; /* ends with NULL; the first is the console's */
+};
+
+struct service *service_self(void);
+
+/* In a worker's start function. 0 or -errno. */
+MUST_CHECK int service_start(unsigned index, struct edition *edition, uint32_t process_id, const struct responder *const *responders);
+/* Takes a new edition into use for what begins from now on. */
+void service_adopt(struct edition *edition);
+/* Listens on this port from now on (once per worker and port). */
+MUST_CHECK int service_listen(struct port *port);
+/* What this address is under the settings in force, or NULL: not there any more. */
+const struct listen_settings *service_listen_settings(const struct lease *lease, const struct port *port);
+
+/* The access log's line of an exchange or tunnel that has ended now. */
+void service_log(const struct lease *lease, const struct record *r);
+
+struct lease *lease_take(void);
+void lease_drop(struct lease *lease);
+
+/* Unique in the process. */
+uint64_t service_number(void);
+void service_exchange_id(char out[], size_t n);
+
+/* Stop: no new work, idle clients closed at once; what is under way goes on. */
+void service_drain(void);
+/* The drain's time is up: everything is cut. */
+void service_cut(void);
+/* Clients and tunnels left, those of the console apart. */
+unsigned service_left(void);
+
+#endif
