@@ -247,9 +247,7 @@ static ssize_t failed(struct tls *t, int rc)
 	if (t->error)
 		return -t->error;
 	/* The end of the connection without close_notify: perhaps somebody cut it short. */
-	if (ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		return -ECONNRESET;
-	return -EPROTO;
+	return ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? -ECONNRESET : -EPROTO;
 }
 
 ssize_t tls_read(struct stream *s, void *p, size_t n)

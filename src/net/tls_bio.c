@@ -32,6 +32,7 @@ static int bio_read(BIO *b, char *p, int n)
 		return -1;
 	}
 	t->starved = false;
+	t->ended = got == 0;
 	/* A short read empties the socket, unless a FIN shared its edge. */
 	if (got > 0 && got < n && !(w->ready & READY_HUP))
 		w->ready &= (uint8_t)~READY_IN;
@@ -54,8 +55,9 @@ static int bio_write(BIO *b, const char *p, int n)
 
 static long bio_ctrl(BIO *b, int command, long number, void *p)
 {
-	(void)b, (void)number, (void)p;
-	return command == BIO_CTRL_FLUSH;
+	const struct tls *t = BIO_get_data(b);
+	(void)number, (void)p;
+	return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && t->ended);
 }
 
 static int bio_create(BIO *b)

@@ -18,6 +18,7 @@ struct tls {
 	struct tls_client *client;   /* counted */
 	struct tls_sessions *resume; /* the client's */
 	bool broken;                 /* failed for good: no more calls into OpenSSL, no close_notify */
+	bool ended;                  /* the socket has given its last byte */
 	bool starved;                /* what OpenSSL holds is not a whole record */
 	int error;                   /* of the socket, errno */
 	char *why;                   /* filled by the certificate's check, TLS_WHY bytes; NULL after the handshake */

@@ -162,15 +162,14 @@ static inline void fake_send_due(struct fake_dns *d)
 	}
 }
 
-/* Gathers what comes within 100 ms and answers it in one piece, so that several answers share one edge. */
-static inline void fake_tcp(struct fake_dns *d)
+/* Gathers what comes until there is a pause of 50 ms and answers it in one piece, so that answers share an edge. */
+static inline bool fake_tcp_turn(struct fake_dns *d, int fd)
 {
 	static unsigned char in[64 * 1024], out[256 * 1024];
-	int fd = accept(d->tcp, NULL, NULL), delay;
 	size_t have = 0, ready = 0, at = 0;
+	int delay;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	CHECK(fd >= 0);
-	while (have < sizeof(in) && poll(&p, 1, 100) == 1) {
+	while (have < sizeof(in) && poll(&p, 1, have ? 50 : 300) == 1) {
 		ssize_t n = recv(fd, in + have, sizeof(in) - have, 0);
 		if (n <= 0)
 			break;
@@ -182,8 +181,14 @@ static inline void fake_tcp(struct fake_dns *d)
 		out[ready + 1] = (unsigned char)length;
 		ready += length ? length + 2 : 0;
 	}
-	CHECK(send(fd, out, ready, MSG_NOSIGNAL) == (ssize_t)ready);
-	while (!atomic_load(&d->over) && poll(&p, 1, 300) == 1 && recv(fd, in, sizeof(in), 0) > 0)
+	return ready && send(fd, out, ready, MSG_NOSIGNAL) == (ssize_t)ready;
+}
+
+static inline void fake_tcp(struct fake_dns *d)
+{
+	int fd = accept(d->tcp, NULL, NULL);
+	CHECK(fd >= 0);
+	while (fake_tcp_turn(d, fd))
 		;
 	close(fd);
 }
