@@ -1,0 +1,458 @@
+/* `fairlead serve`: reads the settings, opens logs and listeners, starts the workers, and then waits for signals. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/notify.h"
+#include "console/console.h"
+#include "net/resolve.h"
+#include "proxy/access_log.h"
+#include "proxy/service.h"
+
+enum { BACKLOG = 4096, LOG_WAIT_MS = 2000, DRAIN_LOOK_MS = 50, STEP_MOST_MS = 10000 };
+
+static const struct responder *const responders[] = {&console_responder, NULL};
+
+struct program {
+	const char *given; /* the file named with -c, or NULL */
+	struct edition *edition;
+	struct port *ports;
+	struct log *events;
+	uint32_t process_id;
+	atomic_uint left; /* as the workers said last */
+	atomic_int failed; /* -errno of a worker that could not start */
+};
+
+/* ---- settings */
+
+static int load(const char *given, struct settings **out)
+{
+	char path[4096];
+	struct complaints c;
+	struct buf text;
+	complaints_init(&c);
+	buf_init(&text, 1 << 20);
+	const char *file = settings_find(given, path, sizeof(path));
+	int error = settings_load(file, out, &c);
+	complaints_print(&c, &text);
+	if (text.n)
+		fprintf(stderr, "%s", buf_text(&text));
+	buf_fini(&text);
+	complaints_fini(&c);
+	return error;
+}
+
+static int make_tls(struct edition *e)
+{
+	const struct settings *s = e->settings;
+	e->tls = calloc(s->upstream_count + 1, sizeof(*e->tls));
+	if (!e->tls)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->upstream_count; i++) {
+		const struct upstream_tls_settings *t = &s->upstreams[i].tls;
+		char *why = NULL;
+		if (!t->on)
+			continue;
+		struct tls_client_settings settings = {
+		    .ca = t->ca, .name = t->name, .certificate = t->certificate, .key = t->key, .verify = t->verify};
+		int error = tls_client_new(&settings, &e->tls[i], &why);
+		if (error) {
+			log_event(LOG_ERROR, "upstream %s: %s", s->upstreams[i].name, why ? why : "TLS cannot be set up");
+			free(why);
+			return error;
+		}
+	}
+	return 0;
+}
+
+/* Takes the settings over, also on failure. */
+static int edition_new(struct settings *s, struct edition **out)
+{
+	struct edition *e = calloc(1, sizeof(*e));
+	if (!e) {
+		settings_unref(s);
+		return -ENOMEM;
+	}
+	ref_init(&e->ref);
+	e->settings = s;
+	int error = make_tls(e);
+	if (!error) {
+		error = log_open(s->access_log.file, access_log_header(&s->access_log), &e->access_log);
+		if (error)
+			log_event(LOG_ERROR, "the access log %s cannot be opened: %s", s->access_log.file, strerror(-error));
+	}
+	if (error) {
+		edition_unref(e);
+		return error;
+	}
+	*out = e;
+	return 0;
+}
+
+static int open_events(struct program *p, const struct settings *s)
+{
+	struct log *events = NULL;
+	int error = log_open(s->events_log.file, NULL, &events);
+	if (error) {
+		log_event(LOG_ERROR, "the events log %s cannot be opened: %s", s->events_log.file, strerror(-error));
+		return error;
+	}
+	struct log *old = p->events;
+	log_events_to(events, s->events_log.level);
+	p->events = events;
+	log_close(old);
+	return 0;
+}
+
+/* ---- listeners */
+
+static struct port *port_of(struct program *p, const char *address)
+{
+	for (struct port *port = p->ports; port; port = port->next)
+		if (!port->removed && strcmp(port->address, address) == 0)
+			return port;
+	return NULL;
+}
+
+static int open_port(struct program *p, const struct settings *s, const struct listen_settings *l, struct port **out)
+{
+	struct port *port = calloc(1, sizeof(*port));
+	char *address = strdup(l->address);
+	if (!port || !address) {
+		free(port);
+		free(address);
+		return -ENOMEM;
+	}
+	port->address = address;
+	int error = listener_open(&l->addr, workers_count() ? workers_count() : s->workers, s->shared_listeners, BACKLOG,
+	                          &port->listener);
+	if (error) {
+		log_event(LOG_ERROR, "cannot listen on %s: %s%s", l->address, strerror(-error),
+		          error == -EADDRINUSE ? " (is another fairlead or another program running there?)" : "");
+		free(address);
+		free(port);
+		return error;
+	}
+	port->next = p->ports;
+	p->ports = port;
+	*out = port;
+	return 0;
+}
+
+static int open_all_ports(struct program *p)
+{
+	const struct settings *s = p->edition->settings;
+	struct port *unused;
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		int error = open_port(p, s, &s->listens[i], &unused);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- what workers are told */
+
+struct order {
+	struct message message;
+	struct program *program;
+	void (*what)(struct program *p, void *arg);
+	void *arg;
+	atomic_uint *unfinished;
+};
+
+static void carry_out(struct message *m)
+{
+	struct order *o = CONTAINER_OF(m, struct order, message);
+	o->what(o->program, o->arg);
+	atomic_uint *unfinished = o->unfinished;
+	free(o);
+	atomic_fetch_sub(unfinished, 1);
+}
+
+/* Has every worker do it, and waits until all have. */
+static void tell_workers(struct program *p, void (*what)(struct program *p, void *arg), void *arg)
+{
+	atomic_uint unfinished = 0;
+	for (unsigned i = 0; i < workers_count(); i++) {
+		struct order *o = calloc(1, sizeof(*o));
+		if (!o)
+			die("no memory to speak to the workers");
+		*o = (struct order){.message = {.fn = carry_out}, .program = p, .what = what, .arg = arg, .unfinished = &unfinished};
+		atomic_fetch_add(&unfinished, 1);
+		worker_post(worker_at(i), &o->message);
+	}
+	while (atomic_load(&unfinished) > 0)
+		usleep(1000);
+}
+
+static struct resolve_settings resolver_of(const struct settings *s)
+{
+	return (struct resolve_settings){.servers = s->resolver.servers,
+	                                 .hosts_file = s->resolver.hosts_file,
+	                                 .timeout_ms = s->timeouts.resolve,
+	                                 .negative_ms = 5000,
+	                                 .longest_ms = 3600000,
+	                                 .cache_entries = (unsigned)s->limits.dns_entries};
+}
+
+static void worker_begins(unsigned index, void *arg)
+{
+	struct program *p = arg;
+	struct resolve_settings resolver = resolver_of(p->edition->settings);
+	counters_attach();
+	int error = resolve_start(&resolver);
+	if (!error)
+		error = service_start(index, p->edition, p->process_id, responders);
+	for (struct port *port = p->ports; port && !error; port = port->next)
+		error = service_listen(port);
+	if (error)
+		atomic_store(&p->failed, error);
+}
+
+static void adopt(struct program *p, void *arg)
+{
+	struct edition *edition = arg;
+	struct resolve_settings resolver = resolver_of(edition->settings);
+	if (resolve_start(&resolver) != 0)
+		log_event(LOG_ERROR, "the resolver keeps its old settings");
+	service_adopt(edition);
+}
+
+static void listen_on(struct program *p, void *arg)
+{
+	int error = service_listen(arg);
+	if (error)
+		log_event(LOG_ERROR, "a worker cannot listen on %s: %s", ((struct port *)arg)->address, strerror(-error));
+}
+
+static void leave(struct program *p, void *arg)
+{
+	listener_drain(((struct port *)arg)->listener);
+}
+
+static void drain(struct program *p, void *arg)
+{
+	service_drain();
+}
+
+static void cut(struct program *p, void *arg)
+{
+	service_cut();
+}
+
+static void count_left(struct program *p, void *arg)
+{
+	atomic_fetch_add(&p->left, service_left());
+}
+
+/* ---- signals */
+
+static void settle_ports(struct program *p, const struct settings *s)
+{
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		struct port *port = port_of(p, s->listens[i].address);
+		if (!port && open_port(p, s, &s->listens[i], &port) == 0)
+			tell_workers(p, listen_on, port);
+	}
+	for (struct port *port = p->ports; port; port = port->next) {
+		bool wanted = false;
+		for (unsigned i = 0; i < s->listen_count; i++)
+			wanted |= strcmp(s->listens[i].address, port->address) == 0;
+		if (wanted || port->removed)
+			continue;
+		tell_workers(p, leave, port);
+		port->removed = true;
+		listener_free(port->listener);
+		port->listener = NULL;
+	}
+}
+
+static void reload(struct program *p)
+{
+	struct settings *s = NULL;
+	struct edition *next = NULL;
+	if (load(p->given, &s) != 0 || edition_new(s, &next) != 0 || open_events(p, next->settings) != 0) {
+		COUNT(reloads_refused_total);
+		edition_unref(next);
+		log_event(LOG_ERROR, "reload: the new settings are refused, the old ones stay in force (try: fairlead check)");
+		return;
+	}
+	struct edition *old = p->edition;
+	p->edition = next;
+	tell_workers(p, adopt, next);
+	settle_ports(p, next->settings);
+	edition_unref(old);
+	COUNT(reloads_total);
+	log_event(LOG_INFO, "reload: settings from %s are in force", next->settings->source);
+}
+
+/* The next signal, or 0 after `wait_ms`. */
+static int next_signal(const sigset_t *set, int wait_ms)
+{
+	struct timespec t = {.tv_sec = wait_ms / 1000, .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+	int n = sigtimedwait(set, NULL, &t);
+	return n > 0 ? n : 0;
+}
+
+static bool is_console(const struct program *p, const struct port *port)
+{
+	const struct settings *s = p->edition->settings;
+	for (unsigned i = 0; i < s->listen_count; i++)
+		if (strcmp(s->listens[i].address, port->address) == 0)
+			return s->listens[i].role == ROLE_CONSOLE;
+	return false;
+}
+
+/* Lets what is under way end, for `drain` at most; a second signal ends the patience. */
+static void drain_all(struct program *p, const sigset_t *set)
+{
+	mono_ms deadline = clock_after(clock_mono(), p->edition->settings->drain);
+	log_event(LOG_INFO, "stopping: waiting for what is under way, at most %lld s",
+	          (long long)p->edition->settings->drain / 1000);
+	notify_stopping();
+	for (struct port *port = p->ports; port; port = port->next)
+		if (!port->removed && !is_console(p, port))
+			tell_workers(p, leave, port);
+	tell_workers(p, drain, NULL);
+	while (clock_mono() < deadline) {
+		atomic_store(&p->left, 0);
+		tell_workers(p, count_left, NULL);
+		if (atomic_load(&p->left) == 0)
+			return;
+		int signal = next_signal(set, DRAIN_LOOK_MS);
+		if (signal == SIGTERM || signal == SIGINT)
+			break;
+		if (signal == SIGUSR1)
+			log_reopen_all();
+	}
+	log_event(LOG_WARNING, "stopping: %u connections and tunnels are cut", atomic_load(&p->left));
+	tell_workers(p, cut, NULL);
+}
+
+static void serve_until_told(struct program *p, const sigset_t *set)
+{
+	for (;;) {
+		switch (next_signal(set, STEP_MOST_MS)) {
+		case SIGHUP:
+			notify_reloading();
+			reload(p);
+			notify_ready();
+			break;
+		case SIGUSR1:
+			log_reopen_all();
+			break;
+		case SIGTERM:
+		case SIGINT:
+			drain_all(p, set);
+			return;
+		}
+	}
+}
+
+/* ---- start and end */
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_event(LOG_WARNING, "the limit of open files stays at %llu", (unsigned long long)limit.rlim_cur);
+}
+
+static void say_ready(const struct program *p)
+{
+	const struct settings *s = p->edition->settings;
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		struct port *port = port_of((struct program *)(uintptr_t)p, s->listens[i].address);
+		char at[ADDR_TEXT] = "?";
+		if (port && port->listener)
+			addr_format(listener_addr(port->listener), true, at);
+		log_event(LOG_INFO, "%s on %s", s->listens[i].role == ROLE_CONSOLE ? "console" : "proxy", at);
+	}
+	log_event(LOG_INFO, "ready: fairlead %s, %u workers, settings from %s", FAIRLEAD_VERSION, s->workers, s->source);
+	notify_ready();
+}
+
+static void free_all(struct program *p)
+{
+	while (p->ports) {
+		struct port *port = p->ports;
+		p->ports = port->next;
+		if (port->listener)
+			listener_free(port->listener);
+		free(port->address);
+		free(port);
+	}
+	edition_unref(p->edition);
+	log_events_to(NULL, LOG_INFO);
+	log_close(p->events);
+	log_writer_stop(LOG_WAIT_MS);
+}
+
+static int start(struct program *p, struct settings *s)
+{
+	struct worker_limits limits = worker_limits_default;
+	limits.fibers = (unsigned)s->limits.fibers;
+	int error = edition_new(s, &p->edition);
+	if (!error)
+		error = open_events(p, p->edition->settings);
+	if (!error)
+		error = open_all_ports(p);
+	if (!error)
+		error = workers_start(p->edition->settings->workers, &limits, worker_begins, p);
+	return error ? error : atomic_load(&p->failed);
+}
+
+static int parse(int argc, char **argv, const char **file)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
+	for (int c; (c = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
+		if (c != 'c')
+			return -EINVAL;
+		*file = optarg;
+	}
+	return optind == argc ? 0 : -EINVAL;
+}
+
+int cli_serve(int argc, char **argv)
+{
+	struct program p = {0};
+	struct settings *s = NULL;
+	sigset_t set;
+	if (parse(argc, argv, &p.given) != 0) {
+		fputs("usage: fairlead serve [-c FILE]\n", stderr);
+		return 2;
+	}
+	sigemptyset(&set);
+	for (const int *n = (const int[]){SIGHUP, SIGUSR1, SIGTERM, SIGINT, 0}; *n; n++)
+		sigaddset(&set, *n);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if (load(p.given, &s) != 0)
+		return 1;
+	if (log_writer_start() != 0 || getrandom(&p.process_id, sizeof(p.process_id), 0) != sizeof(p.process_id))
+		return 1;
+	raise_descriptor_limit();
+	counters_attach();
+	int error = start(&p, s);
+	if (error) {
+		log_event(LOG_ERROR, "not started: %s", strerror(-error));
+	} else {
+		say_ready(&p);
+		serve_until_told(&p, &set);
+	}
+	workers_stop();
+	log_event(LOG_INFO, "stopped");
+	free_all(&p);
+	return error ? 1 : 0;
+}
