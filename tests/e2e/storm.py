@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Many clients as alice, bob and nobody, interleaved, against an origin that binds identity to the connection as IIS does.
 
-Counts what must never happen: an answer made for somebody else (`wrong`), and a 401 to who had signed in on a connection
-that still stands (`false_401`). Used by test_identity.py, and by hand against any proxy:
+Counts what must never happen: an answer made for somebody else (`wrong`), an anonymous one (`forgotten`) or a 401
+(`false_401`) to who had signed in on a connection that still stands, and a request on a server connection that carried
+another client's token (`shared`). Used by test_identity.py, and by hand against any proxy:
 
     storm.py --forward HOST:PORT                a forward proxy; or none of these: no proxy at all
     storm.py --reverse HOST:PORT --origin-port P   a reverse proxy in front of the origin, which listens on P
@@ -148,7 +149,7 @@ class Storm:
         self.forward, self.reverse, self.ports = forward, reverse, list(origin_ports)
         self.clients, self.left, self.seed = clients, requests, seed
         self.kerberos, self.bound = kerberos, bound
-        self.several = several and reverse is None
+        self.several = several and forward is not None
         self.abort_rate, self.close_rate = abort_rate, close_rate
         self.count = collections.Counter()
         self.examples = []
@@ -170,8 +171,7 @@ class Storm:
     def _sites(self):
         if self.reverse:
             return ["origin.lab.test"]
-        hosts = HOSTS if self.several else HOSTS[:1]
-        return [f"{host}:{port}" for port in self.ports for host in hosts]
+        return [f"{host}:{port}" for port in self.ports for host in HOSTS]
 
     async def _open(self, site):
         host, port = (self.forward or self.reverse or site).rsplit(":", 1)
@@ -205,7 +205,7 @@ class Storm:
 
     async def _connection(self, user, rng):
         sites = rng.sample(self._sites(), min(len(self._sites()), rng.choice((1, 1, 2, 3))))
-        if not (self.forward or self.reverse):
+        if not self.several:
             sites = sites[:1]
         stream = await self._open(sites[0])
         signed = {}  # site -> how we signed in there
@@ -257,12 +257,16 @@ class Storm:
             self._wrong("false_401", f"{user} had signed in")
         elif status != 200:
             self._wrong("odd", f"{user} got {status}: {text[:80]}")
+        elif text.startswith("anonymous "):
+            self._wrong("forgotten", f"{user} had signed in and was taken for nobody")
         elif text.split(" ")[0] != user:
             self._wrong("wrong", f"{user} was taken for {text}")
         elif int(text.split(" ")[2]) != length:
             self._wrong("odd", f"{length} bytes of body became {text}")
         else:
             self.count["right"] += 1
+            return True
+        return False
 
     async def _sign_in(self, stream, site, user, rng, signed):
         if self.kerberos and (not self.bound or rng.random() < 0.3):
@@ -291,9 +295,9 @@ class Storm:
         last = ntlm.type3(ntlm.inner(base64.b64decode(token)), user, PASSWORDS[user])
         last = ntlm.spnego_response(last) if wrap else last
         status, _, text, closes = await self._ask(stream, site, "/secret", authorization(scheme, last), body)
-        self._judge(status, text, user, len(body))
         self.count["handshakes"] += 1
-        signed[site] = scheme
+        if self._judge(status, text, user, len(body)):
+            signed[site] = scheme
         return closes
 
     def _ticket(self, user, site):
@@ -309,9 +313,8 @@ class Storm:
     async def _by_kerberos(self, stream, site, user, rng, signed):
         path = rng.choice(("/krb1", "/secret"))
         status, _, text, closes = await self._ask(stream, site, path, authorization("Negotiate", self._ticket(user, site)))
-        self._judge(status, text, user, 0)
         self.count["tickets"] += 1
-        if path != "/krb1":
+        if self._judge(status, text, user, 0) and path != "/krb1":
             signed[site] = "Kerberos"
         return closes
 
@@ -323,6 +326,7 @@ def main():
     where.add_argument("--reverse", metavar="HOST:PORT", help="speak to a reverse proxy")
     parser.add_argument("--origin-port", type=int, default=0, help="where the origin listens (default: any free port)")
     parser.add_argument("--origins", type=int, default=2, help="with --forward: how many origins")
+    parser.add_argument("--one-site", action="store_true", help="each client connection is for one site only")
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
@@ -345,7 +349,7 @@ def main():
         if options.serve:
             await asyncio.Event().wait()
         storm = Storm(options.forward, options.reverse, ports, options.clients, options.requests, options.seed,
-                      options.kerberos, bound=not options.only_kerberos)
+                      options.kerberos, bound=not options.only_kerberos, several=not options.one_site)
         await storm.run()
         if not options.no_origin:
             storm.count["shared"] = sum(o.shared for o in origins)
@@ -353,7 +357,7 @@ def main():
         print(json.dumps(storm.count, sort_keys=True))
         for example in storm.examples:
             print("   ", example, file=sys.stderr)
-        return 1 if storm.count["wrong"] or storm.count["false_401"] or storm.count["hung"] else 0
+        return 1 if any(storm.count[k] for k in ("wrong", "forgotten", "false_401", "shared", "hung")) else 0
 
     sys.exit(asyncio.run(run()))
 

@@ -31,7 +31,7 @@ def storm(proxy, *options, env=None):
 
 def must_be_flawless(count, requests):
     assert count("requests") >= requests
-    assert [count(k) for k in ("wrong", "false_401", "shared", "hung", "odd")] == [0] * 5
+    assert [count(k) for k in ("wrong", "forgotten", "false_401", "shared", "hung", "odd")] == [0] * 6
     assert count("right") > requests * 0.4, "the storm did not do what it is for"
 
 

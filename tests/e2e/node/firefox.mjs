@@ -1,0 +1,34 @@
+// node firefox.mjs OPTIONS: a page in Firefox, as JSON on standard output. OPTIONS is JSON too: url, proxy (host:port), user,
+// password, home (an empty folder).
+// Debian's Firefox cannot be driven by playwright-core; puppeteer-core can, by WebDriver BiDi. BiDi's authenticate does not
+// split DOMAIN\user: the bare name is given.
+import puppeteer from 'puppeteer-core'
+
+const options = JSON.parse(process.argv[2])
+const [host, port] = options.proxy.split(':')
+const browser = await puppeteer.launch({
+	browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true,
+	env: { ...process.env, HOME: options.home },
+	extraPrefsFirefox: {
+		'network.proxy.type': 1, 'network.proxy.http': host, 'network.proxy.http_port': +port,
+		'network.proxy.ssl': host, 'network.proxy.ssl_port': +port, 'network.proxy.no_proxies_on': '',
+		'network.proxy.allow_hijacking_localhost': true, 'network.negotiate-auth.trusted-uris': '.lab.test',
+		'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false,
+		'network.dns.disablePrefetch': true, 'browser.safebrowsing.update.enabled': false,
+		'services.settings.server': 'http://127.0.0.1:9/', 'toolkit.telemetry.enabled': false,
+		'extensions.systemAddon.update.enabled': false, 'app.normandy.enabled': false, 'browser.region.network.url': '',
+		'browser.search.update': false, 'browser.topsites.contile.enabled': false, 'browser.newtabpage.enabled': false,
+		'dom.push.enabled': false, 'datareporting.policy.dataSubmissionEnabled': false, 'app.update.enabled': false,
+	},
+})
+try {
+	const page = await browser.newPage()
+	if (options.user)
+		await page.authenticate({ username: options.user, password: options.password })
+	const answers = []
+	page.on('response', r => answers.push({ url: r.url(), status: r.status() }))
+	const first = await page.goto(options.url, { timeout: 40000, waitUntil: 'load' })
+	console.log(JSON.stringify({ status: first.status(), text: await page.evaluate(() => document.body.innerText), answers }))
+} finally {
+	await browser.close()
+}
