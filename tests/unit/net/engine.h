@@ -23,12 +23,12 @@
 #include "net/worker.h"
 
 /* cmocka's own asserts jump out of the function, which no fiber and no second thread may do. */
-#define CHECK(x)                                                             \
-	do {                                                                     \
-		if (!(x)) {                                                          \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x);  \
-			_exit(1);                                                        \
-		}                                                                    \
+#define CHECK(x)                                                            \
+	do {                                                                    \
+		if (!(x)) {                                                         \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x); \
+			_exit(1);                                                       \
+		}                                                                   \
 	} while (0)
 
 struct engine_job {

@@ -245,7 +245,8 @@ static void receive(void *arg)
 	pthread_t sender;
 	struct letter *letters = calloc(1000, sizeof(*letters));
 	for (int i = 0; i < 1000; i++)
-		letters[i] = (struct letter){.message.fn = read_letter, .reader = fiber_self(), .order = &order, .number = i + 1};
+		letters[i] = (struct letter){
+			.message.fn = read_letter, .reader = fiber_self(), .order = &order, .number = i + 1};
 	letters[999].last = true;
 	CHECK(pthread_create(&sender, NULL, send_letters, letters) == 0);
 	while (order < 1000)
