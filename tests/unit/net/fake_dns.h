@@ -41,7 +41,7 @@ struct fake_dns {
 	atomic_bool over;
 	atomic_int asked;
 	struct fake_reply *late;
-	pthread_t thread;
+	pthread_t thread, tcp_thread;
 };
 
 static inline void fake_put(unsigned char **p, unsigned value, int bytes)
@@ -184,25 +184,29 @@ static inline bool fake_tcp_turn(struct fake_dns *d, int fd)
 	return ready && send(fd, out, ready, MSG_NOSIGNAL) == (ssize_t)ready;
 }
 
-static inline void fake_tcp(struct fake_dns *d)
-{
-	int fd = accept(d->tcp, NULL, NULL);
-	CHECK(fd >= 0);
-	while (fake_tcp_turn(d, fd))
-		;
-	close(fd);
-}
-
-static inline void *fake_dns_main(void *arg)
+static inline void *fake_tcp_main(void *arg)
 {
 	struct fake_dns *d = arg;
-	struct pollfd p[2] = {{.fd = d->udp, .events = POLLIN}, {.fd = d->tcp, .events = POLLIN}};
+	struct pollfd p = {.fd = d->tcp, .events = POLLIN};
 	while (!atomic_load(&d->over)) {
-		poll(p, 2, 5);
-		if (p[0].revents)
+		if (poll(&p, 1, 5) != 1)
+			continue;
+		int fd = accept(d->tcp, NULL, NULL);
+		CHECK(fd >= 0);
+		while (fake_tcp_turn(d, fd))
+			;
+		close(fd);
+	}
+	return NULL;
+}
+
+static inline void *fake_udp_main(void *arg)
+{
+	struct fake_dns *d = arg;
+	struct pollfd p = {.fd = d->udp, .events = POLLIN};
+	while (!atomic_load(&d->over)) {
+		if (poll(&p, 1, 5) == 1)
 			fake_udp(d);
-		if (p[1].revents)
-			fake_tcp(d);
 		fake_send_due(d);
 	}
 	return NULL;
@@ -225,13 +229,15 @@ static inline void fake_dns_start(struct fake_dns *d, struct fake_name *names, s
 		close(d->udp);
 	}
 	snprintf(d->address, sizeof(d->address), "127.0.0.1:%d", ntohs(a.sin_port));
-	CHECK(pthread_create(&d->thread, NULL, fake_dns_main, d) == 0);
+	CHECK(pthread_create(&d->thread, NULL, fake_udp_main, d) == 0);
+	CHECK(pthread_create(&d->tcp_thread, NULL, fake_tcp_main, d) == 0);
 }
 
 static inline void fake_dns_stop(struct fake_dns *d)
 {
 	atomic_store(&d->over, true);
 	pthread_join(d->thread, NULL);
+	pthread_join(d->tcp_thread, NULL);
 	close(d->udp);
 	close(d->tcp);
 	for (struct fake_reply *r; (r = d->late);) {
