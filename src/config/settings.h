@@ -58,6 +58,7 @@ struct member_settings {
 };
 
 struct upstream_tls_settings {
+	struct written where;
 	bool on;
 	const char *ca, *name, *certificate, *key;
 	bool verify;
@@ -139,6 +140,7 @@ struct limit_settings {
 enum log_format { LOG_W3C, LOG_JSON };
 
 struct log_settings {
+	struct written where;
 	const char *file; /* "-": standard output */
 	enum log_format format;
 	bool query; /* false: what stands behind '?' is left out */
@@ -146,6 +148,7 @@ struct log_settings {
 };
 
 struct resolver_settings {
+	struct written where;
 	const char *servers;    /* comma separated; NULL: the system's */
 	const char *hosts_file; /* NULL: /etc/hosts */
 };
@@ -201,6 +204,8 @@ void complaints_print(const struct complaints *c, struct buf *to);
 MUST_CHECK int settings_load(const char *file, struct settings **out, struct complaints *c);
 /* The file to read by the search order (-c given, $FAIRLEAD_CONFIG, ~/.config/… unless root, /etc/…), or NULL for none: the embedded defaults. */
 const char *settings_find(const char *given, char *room, size_t n);
+/* Files and folders named in the settings: can they be used by this process? Adds complaints. */
+void settings_check_files(const struct settings *s, struct complaints *c);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s);
 DEFINE_AUTO(settings, struct settings *, settings_unref);

@@ -1,0 +1,56 @@
+/* The files and folders that settings name: are they there, and may we use them? */
+#include "config/settings.h"
+
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static void check_readable(const char *what, const char *path, struct written where, struct complaints *c)
+{
+	struct stat about;
+	if (!path)
+		return;
+	if (access(path, R_OK) != 0 || stat(path, &about) != 0)
+		complain(c, COMPLAINT_ERROR, where, "%s \"%s\" cannot be read: %s", what, path, strerror(errno));
+	else if (S_ISDIR(about.st_mode))
+		complain(c, COMPLAINT_ERROR, where, "%s \"%s\" is a directory: name a file in it", what, path);
+}
+
+static void check_secret(const char *what, const char *path, struct written where, struct complaints *c)
+{
+	struct stat about;
+	check_readable(what, path, where, c);
+	if (path && stat(path, &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & (S_IRWXO | S_IWGRP)))
+		complain(c, COMPLAINT_WARNING, where, "%s \"%s\" is open to other users: chmod 600 %s", what, path, path);
+}
+
+/* The log itself where it exists; else its folder, in which it will be made. */
+static void check_log(const char *what, const struct log_settings *log, struct complaints *c)
+{
+	struct stat about;
+	char folder[4096];
+	if (strcmp(log->file, "-") == 0)
+		return;
+	if (stat(log->file, &about) == 0 && S_ISDIR(about.st_mode)) {
+		complain(c, COMPLAINT_ERROR, log->where, "%s \"%s\" is a directory: name a file in it", what, log->file);
+		return;
+	}
+	snprintf(folder, sizeof(folder), "%s", log->file);
+	const char *place = access(log->file, F_OK) == 0 ? log->file : dirname(folder);
+	if (access(place, W_OK) != 0)
+		complain(c, COMPLAINT_ERROR, log->where, "%s \"%s\" cannot be written: %s: %s", what, log->file, place,
+		         strerror(errno));
+}
+
+void settings_check_files(const struct settings *s, struct complaints *c)
+{
+	for (unsigned i = 0; i < s->upstream_count; i++) {
+		const struct upstream_settings *u = &s->upstreams[i];
+		check_readable("ca", u->tls.ca, u->tls.where, c);
+		check_readable("certificate", u->tls.certificate, u->tls.where, c);
+		check_secret("key", u->tls.key, u->tls.where, c);
+	}
+	check_readable("hosts-file", s->resolver.hosts_file, s->resolver.where, c);
+	check_log("log access: file", &s->access_log, c);
+	check_log("log events: file", &s->events_log, c);
+}
