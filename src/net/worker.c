@@ -79,7 +79,7 @@ void worker_post(struct worker *w, struct message *m)
 	/* The worker looks into its mailbox before it sleeps; only another thread has to wake it. The eventfd is
 	 * edge-triggered, so its sum is never read. */
 	if (!first && w != self)
-		eventfd_write(w->mail.fd, 1);
+		eventfd_write(w->bell, 1);
 	atomic_fetch_sub(&w->posting, 1);
 }
 
@@ -216,7 +216,7 @@ static void *worker_main(void *arg)
 	w->tsan = TSAN_SELF();
 	w->now = clock_mono();
 	wheel_init(w);
-	if (watch_add_for(&w->mail, w->mail.fd, EPOLLIN | EPOLLET) != 0)
+	if (watch_add_for(&w->mail, w->bell, EPOLLIN | EPOLLET) != 0)
 		die("a worker cannot watch its mailbox");
 	w->start(w->index, w->start_arg);
 	run(w);
@@ -250,8 +250,8 @@ static void worker_free(struct worker *w)
 	}
 	if (w->epoll >= 0)
 		close(w->epoll);
-	if (w->mail.fd >= 0)
-		close(w->mail.fd);
+	if (w->bell >= 0)
+		close(w->bell);
 	free(w->watched);
 	free(w);
 }
@@ -263,7 +263,8 @@ static struct worker *worker_new(unsigned index, const struct worker_limits *lim
 		return NULL;
 	*w = (struct worker){.index = index, .limits = *limits};
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->mail = (struct watch){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .on_ready = ignore_mail};
+	w->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->mail = (struct watch){.fd = -1, .on_ready = ignore_mail};
 	list_init(&w->ready);
 	list_init(&w->laters);
 	list_init(&w->fibers);
@@ -273,7 +274,7 @@ static struct worker *worker_new(unsigned index, const struct worker_limits *lim
 	w->buffers.keep = limits->spare_buffers;
 	timer_init(&w->trim, trim);
 	w->stop.fn = be_told_to_stop;
-	if (w->epoll < 0 || w->mail.fd < 0) {
+	if (w->epoll < 0 || w->bell < 0) {
 		worker_free(w);
 		return NULL;
 	}

@@ -1,6 +1,6 @@
 /* What the files of the engine share: the worker's own struct and the steps of its loop.
  *
- * Owner: worker.c. Threads: the worker's own, but for `mailbox`, `mail` and `posting`. Nobody outside net/ includes this. */
+ * Owner: worker.c. Threads: the worker's own, but for `mailbox`, `bell` and `posting`. Nobody outside net/ includes this. */
 #ifndef FAIRLEAD_NET_WORKER_INTERNAL_H
 #define FAIRLEAD_NET_WORKER_INTERNAL_H
 
@@ -76,7 +76,8 @@ struct worker {
 	struct message stop;
 	void (*start)(unsigned index, void *arg);
 	void *start_arg;
-	struct watch mail; /* an eventfd */
+	struct watch mail; /* of the bell */
+	int bell;          /* an eventfd, rung by whoever puts the first message into an empty mailbox */
 	_Alignas(64) _Atomic(struct message *) mailbox;
 	atomic_uint posting;
 	_Alignas(64) struct wheel wheel;

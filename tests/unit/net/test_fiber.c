@@ -278,9 +278,50 @@ static void switch_often(void *arg)
 	       (double)(clock_mono_us() - before) * 1000 / (2 * TIMES));
 }
 
+enum { CROWD = 64, ROUNDS = 20000 };
+
+static void yield_often(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		fiber_yield();
+}
+
+static void switch_in_a_crowd(void *arg)
+{
+	int64_t before = clock_mono_us();
+	for (int i = 0; i < CROWD; i++)
+		CHECK(fiber_start(yield_often, NULL) == 0);
+	while (worker_fibers() > 1)
+		fiber_yield();
+	printf("    %.1f ns for a switch there and back in a crowd\n",
+	       (double)(clock_mono_us() - before) * 1000 / (CROWD * ROUNDS));
+}
+
+static void start_often(void *arg)
+{
+	*(int *)arg += 1;
+}
+
+static void start_fibers(void *arg)
+{
+	enum { TIMES = 200000 };
+	int ran = 0;
+	int64_t before = clock_mono_us();
+	for (int i = 0; i < TIMES / 50; i++) {
+		for (int k = 0; k < 50; k++)
+			CHECK(fiber_start(start_often, &ran) == 0);
+		fiber_yield();
+	}
+	fiber_yield();
+	CHECK(ran == TIMES);
+	printf("    %.1f ns for a fiber from its start to its end\n", (double)(clock_mono_us() - before) * 1000 / TIMES);
+}
+
 static void switching_is_measured(void **state)
 {
 	on_worker(switch_often, NULL);
+	on_worker(switch_in_a_crowd, NULL);
+	on_worker(start_fibers, NULL);
 }
 
 int main(void)
