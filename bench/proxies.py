@@ -1,0 +1,270 @@
+"""The programs under test: each is started from a settings template with one worker on CPU 0, and ended by its id."""
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+BENCH = pathlib.Path(__file__).resolve().parent
+ROOT = BENCH.parent
+
+
+class Failed(Exception):
+    """A proxy did not start, or is not there."""
+
+
+def free_port(taken=set()):
+    """A port below the range that outgoing connections use, so that none of them takes it in between."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            if port not in taken and s.connect_ex(("127.0.0.1", port)) != 0:
+                taken.add(port)
+                return port
+
+
+def pinned(cpu, command):
+    return ["taskset", "-c", str(cpu), *command] if os.cpu_count() > 1 and shutil.which("taskset") else command
+
+
+class Proxy:
+    """One program. `does` names the workloads that it can run; see workloads.py."""
+    name = ""
+    program = ""
+    does = set()
+    port_names = ("WEB_PORT",)
+
+    def __init__(self, folder, origin, logging):
+        self.folder = pathlib.Path(folder) / self.name.replace(" ", "-")
+        self.folder.mkdir(parents=True)
+        self.folder.chmod(0o755)
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "nobody", "nogroup")
+        self.logging = logging
+        self.access_log = self.folder / "access.log"
+        self.ports = {name: free_port() for name in self.port_names}
+        self.words = {"DIR": self.folder, "ORIGIN_WEB": origin["web"], "ORIGIN_TUNNEL": origin["tunnel"], **self.ports}
+        self.process = None
+
+    def path(self):
+        found = shutil.which(self.program) or shutil.which(self.program, path="/usr/sbin:/usr/local/sbin")
+        if not found:
+            raise Failed(f"{self.program} is not installed (see bench/packages.txt)")
+        return found
+
+    def settings(self):
+        return {}
+
+    def fill(self, template, target, **more):
+        text = (BENCH / "peers" / template).read_text()
+        for word, value in {**self.words, **self.settings(), **more}.items():
+            text = text.replace(f"@{word}@", str(value))
+        target = self.folder / target
+        target.write_text(text)
+        return target
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        return dict(os.environ)
+
+    def start(self):
+        command = pinned(0, [str(word) for word in self.command()])
+        with open(self.folder / "out", "wb") as out:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                            env=self.environment(), cwd=self.folder)
+        deadline = time.monotonic() + 20
+        for port in self.ports.values():
+            while not self.answers(port):
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    tail = (self.folder / "out").read_text(errors="replace")[-600:]
+                    self.stop()
+                    raise Failed(f"{self.name} did not start: {tail.strip()}")
+                time.sleep(0.05)
+        time.sleep(0.1)
+
+    @staticmethod
+    def answers(port):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    def ids(self):
+        """The process and all that it started."""
+        parents = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    stat = pathlib.Path("/proc", entry, "stat").read_text()
+                    parents[int(entry)] = int(stat.rsplit(")", 1)[1].split()[1])
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+        ids = [self.process.pid]
+        for one in ids:
+            ids += [child for child, parent in parents.items() if parent == one]
+        return ids
+
+    def stop(self):
+        if self.process is None:
+            return
+        ids = self.ids() if self.process.poll() is None else []
+        for number, patience in ((signal.SIGTERM, 1.0), (signal.SIGKILL, 2.0)):
+            for one in ids:
+                try:
+                    os.kill(one, number)
+                except ProcessLookupError:
+                    pass
+            try:
+                self.process.wait(patience)
+                if number == signal.SIGKILL:
+                    break
+            except subprocess.TimeoutExpired:
+                pass
+        self.process = None
+
+    def trim_log(self):
+        """Logs are written to keep the load equal, not to be read."""
+        for file in self.folder.rglob("*"):
+            if file.is_file() and file.stat().st_size > 64 << 20:
+                os.truncate(file, 0)
+
+
+PLAIN = {"get", "newconn", "download", "upload", "idle-fresh", "idle-used", "slow"}
+TUNNELS = {"tunnel-down", "tunnel-up", "tunnel-setup", "idle-tunnel"}
+PINS = {"ntlm", "idle-pinned"}
+
+
+class Fairlead(Proxy):
+    name = "fairlead"
+    does = PLAIN | TUNNELS | PINS
+
+    def path(self):
+        program = pathlib.Path(os.environ.get("FAIRLEAD_BIN", ROOT / "build" / "fairlead"))
+        if not program.exists():
+            raise Failed(f"{program} is not built (FAIRLEAD_BIN names another)")
+        return program.resolve()
+
+    def settings(self):
+        return {"ACCESS_LOG": self.access_log if self.logging else "/dev/null"}
+
+    def command(self):
+        return [self.path(), "serve", "-c", self.fill("fairlead.conf.in", "fairlead.conf")]
+
+
+class Haproxy(Proxy):
+    name = program = "haproxy"
+    does = PLAIN | TUNNELS | PINS
+    port_names = ("WEB_PORT", "PIN_PORT", "TUNNEL_PORT")
+
+    def settings(self):
+        if self.logging:  # its standard output is a file
+            return {"LOG_GLOBAL": "log stdout len 2048 format raw local0 info", "LOG_DEFAULTS": "log global\n option httplog"}
+        return {"LOG_GLOBAL": "", "LOG_DEFAULTS": ""}
+
+    def command(self):
+        return [self.path(), "-db", "-f", self.fill("haproxy.conf.in", "haproxy.conf")]
+
+
+class Nginx(Proxy):
+    name = program = "nginx"
+    does = PLAIN
+
+    def settings(self):
+        return {"ACCESS_LOG": f"{self.access_log} combined buffer=64k flush=5s" if self.logging else "off"}
+
+    def command(self):
+        return [self.path(), "-p", self.folder, "-c", self.fill("nginx.conf.in", "nginx.conf")]
+
+
+class Squid(Proxy):
+    name = program = "squid"
+    does = PLAIN | TUNNELS | PINS
+
+    def settings(self):
+        return {"ACCESS_LOG": f"stdio:{self.access_log}" if self.logging else "none"}
+
+    def command(self):
+        return [self.path(), "-N", "-f", self.fill("squid.conf.in", "squid.conf")]
+
+
+class TrafficServer(Proxy):
+    name, program = "trafficserver", "traffic_server"
+    does = PLAIN | TUNNELS
+
+    def settings(self):
+        return {"LOGGING": 3 if self.logging else 0}
+
+    def command(self):
+        d = self.folder
+        shutil.copytree("/etc/trafficserver", d / "etc", symlinks=False, ignore_dangling_symlinks=True)
+        for name in ("run", "log", "cache", "var"):
+            (d / name).mkdir()
+        self.fill("trafficserver.conf.in", "etc/records.config")
+        self.fill("trafficserver-logging.yaml.in", "etc/logging.yaml")
+        (d / "etc" / "remap.config").write_text("")
+        (d / "etc" / "storage.config").write_text(f"{d}/cache 32M\n")
+        layout = {"prefix": d, "exec_prefix": d, "bindir": "/usr/bin", "sbindir": "/usr/sbin", "sysconfdir": d / "etc",
+                  "datadir": d / "var", "includedir": d / "var", "libdir": "/usr/lib",
+                  "libexecdir": "/usr/lib/trafficserver/modules", "localstatedir": d / "var", "runtimedir": d / "run",
+                  "logdir": d / "log", "cachedir": d / "cache"}
+        (d / "runroot.yaml").write_text("".join(f"{key}: {value}\n" for key, value in layout.items()))
+        if os.getuid() == 0:
+            for file in [d, *d.rglob("*")]:
+                shutil.chown(file, "nobody", "nogroup")
+        return [self.path()]
+
+    def environment(self):
+        return {**os.environ, "TS_RUNROOT": str(self.folder)}
+
+
+class Tinyproxy(Proxy):
+    name = program = "tinyproxy"
+    does = (PLAIN | TUNNELS) - {"idle-fresh", "idle-used"}
+
+    def settings(self):
+        return {"LOG_LEVEL": "Connect" if self.logging else "Critical"}
+
+    def command(self):
+        return [self.path(), "-d", "-c", self.fill("tinyproxy.conf.in", "tinyproxy.conf")]
+
+
+class FloorRelay(Proxy):
+    """Copies bytes, parses nothing."""
+    name = "floor relay"
+    does = {"get", "newconn", "download", "upload"}
+
+    def command(self):
+        return [self.build / "floor-relay", self.ports["WEB_PORT"], self.words["ORIGIN_WEB"]]
+
+
+class FloorForward(Proxy):
+    """Parses the least, checks nothing, logs through a buffer."""
+    name = "floor forward"
+    does = {"get", "newconn", "download", "upload"} | TUNNELS
+
+    def command(self):
+        log = [self.access_log] if self.logging else []
+        return [self.build / "floor-forward", self.ports["WEB_PORT"], self.words["ORIGIN_WEB"], self.words["ORIGIN_TUNNEL"], *log]
+
+
+class Direct(Proxy):
+    """No proxy at all: what the way to the origin takes by itself."""
+    name = "direct"
+    does = {"get"}
+
+    def __init__(self, folder, origin, logging):
+        super().__init__(folder, origin, logging)
+        self.ports = {"WEB_PORT": origin["web"]}
+
+    def start(self):
+        pass
+
+    def ids(self):
+        return []
+
+
+ALL = {kind.name: kind for kind in
+       (Fairlead, FloorRelay, FloorForward, Haproxy, Nginx, Squid, TrafficServer, Tinyproxy, Direct)}
