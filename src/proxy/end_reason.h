@@ -5,6 +5,8 @@
 
 #include "proxy/end_reason.def"
 
+struct buf;
+
 enum end_reason {
 #define X(id, ...) END_##id,
 	END_REASONS(X)
@@ -34,6 +36,9 @@ struct end_row {
 };
 
 extern const struct end_row end_reason_table[END_LIMIT];
+
+/* The table for reading, in Markdown: doc/errors.md. */
+void end_reason_manual(struct buf *to);
 
 /* How often each came, for /metrics. Any thread. */
 void end_reason_count(enum end_reason r);

@@ -71,6 +71,8 @@ static bool ends_path(char c)
 static size_t authority_begin(struct span uri)
 {
 	size_t at = 0;
+	if (is_slash(uri.p[0]))
+		return uri.n > 1 && is_slash(uri.p[1]) ? 2 : uri.n; /* a path, unless it is meant to be "//host/path" */
 	while (at < uri.n && uri.p[at] != ':' && uri.p[at] != '@' && !is_slash(uri.p[at]) && !ends_path(uri.p[at]))
 		at++;
 	if (at + 1 >= uri.n || uri.p[at] != ':' || !is_slash(uri.p[at + 1]))
@@ -92,7 +94,7 @@ struct shown_target target_shown(struct span uri, bool query)
 {
 	if (uri.n && !query)
 		uri.n = path_end(uri);
-	if (uri.n == 0 || uri.p[0] == '/')
+	if (uri.n == 0)
 		return (struct shown_target){.after = uri};
 	size_t begin = authority_begin(uri), name = begin;
 	for (size_t at = begin; at < uri.n && !is_slash(uri.p[at]) && !ends_path(uri.p[at]); at++)
