@@ -239,7 +239,6 @@ int main(void)
 		cmocka_unit_test(what_is_an_error_says_so),
 		cmocka_unit_test(numbers_of_the_family_are_the_windows_status_too),
 		cmocka_unit_test(every_row_has_its_three_sentences),
-		cmocka_unit_test(remedies_name_settings_that_exist),
 		cmocka_unit_test(counts_of_many_threads_add_up),
 		cmocka_unit_test(the_manual_is_the_table),
 	};
