@@ -104,9 +104,11 @@ static void a_full_lane_says_so(void **state)
 
 static void be_overdue(void *arg)
 {
-	struct work stuck = {0}, late = {0};
+	struct work first = {0}, stuck = {0}, late = {0};
 	int64_t before = counter_read(COUNTER_offload_stuck);
-	CHECK(offload(arg, wait_at_gate, &stuck, release, worker_now() + 50) == -ETIMEDOUT);
+	/* The thread is there now, and begins the next one without delay. */
+	CHECK(offload(arg, compute, &first, release, worker_now() + 5000) == 0);
+	CHECK(offload(arg, wait_at_gate, &stuck, release, worker_now() + 300) == -ETIMEDOUT);
 	CHECK(stuck.runs == 1 && stuck.releases == 0);
 	CHECK(counter_read(COUNTER_offload_stuck) == before + 1);
 	/* The only thread is stuck, so this one is not even begun. */
