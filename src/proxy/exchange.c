@@ -186,21 +186,20 @@ static void record_request(struct exchange *x)
 }
 
 /* A connection that shows another proxy in front may carry several users. Unless that proxy is named as one that keeps them apart, a sign-in
- * ends with its request, and a changed client behind it ends everything (doc/architecture.md, "Several users behind one connection"). */
+ * ends with its request; and when the client behind it changes, no sign-in of the one before is left to him. False: the connection ends. */
 static bool note_intermediary(struct exchange *x)
 {
 	struct client *client = x->client;
 	const struct head *h = &x->request;
-	if (client->intermediary)
-		return true;
-	if (head_has(h, FIELD_VIA) || head_has(h, FIELD_FORWARDED) || head_has(h, FIELD_X_FORWARDED_FOR))
-		client->shared = true;
-	if (!client->shared)
-		return true;
-	uint64_t who = hash_bytes(head_value(h, FIELD_X_FORWARDED_FOR)) ^ hash_bytes(head_value(h, FIELD_FORWARDED)) << 1;
-	bool same = client->forwarded_for == 0 || client->forwarded_for == who;
+	bool forwarded = head_has(h, FIELD_FORWARDED) || head_has(h, FIELD_X_FORWARDED_FOR);
+	bool new_here = !client->shared && !client->intermediary && (forwarded || head_has(h, FIELD_VIA));
+	client->shared |= new_here;
+	uint64_t who = 0;
+	if (forwarded)
+		who = hash_bytes(head_value(h, FIELD_X_FORWARDED_FOR)) ^ hash_bytes(head_value(h, FIELD_FORWARDED)) << 1;
+	bool changed = client->requests > 1 && (new_here || who != client->forwarded_for);
 	client->forwarded_for = who;
-	return same || client->pins.count == 0;
+	return !changed || !pin_set_has_token(&client->pins);
 }
 
 static void adopt_id(struct exchange *x)

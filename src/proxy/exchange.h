@@ -76,7 +76,7 @@ struct exchange {
 	bool expects_continue;
 	bool reset_client;           /* close without an answer */
 	bool close_client;           /* after the answer */
-	bool broken;                 /* the request did not go out whole: the server connection cannot be used again */
+	bool broken;                 /* the server connection cannot be used again */
 	uint64_t in_before, out_before; /* the client stream's counts when this exchange began */
 
 	/* the way */

@@ -615,9 +615,11 @@ static void tell_pin(struct exchange *x)
 	if (act == PIN_BIND)
 		pin_hold(x->pin, x->conn);
 	x->record.pin = pin_state_name(x->pin->state);
-	/* Users behind somebody else's proxy are not kept apart by this connection: signed in once is not signed in. */
-	if (event == PIN_EVENT_ACCEPTED_ONCE && x->client->shared)
-		x->record.detail = "the sign-in ended with this request, because the proxy in front is not named in intermediaries";
+	if (!x->client->shared || event != PIN_EVENT_ACCEPTED_ONCE)
+		return;
+	/* Users behind somebody else's proxy are not kept apart by this connection: the server's, which is now one of them, ends. */
+	x->broken = true;
+	x->record.detail = "the sign-in ended with this request, because the proxy in front is not named in intermediaries";
 }
 
 /* On a route without pins what cannot work is taken out of the challenge. False if nothing would be left. */

@@ -241,15 +241,13 @@ struct pin *pin_obtain(struct pin_set *set, struct span origin, unsigned most)
 	return pin;
 }
 
-static void count_change(enum pin_state from, enum pin_state to)
+static void count_event(enum pin_state before, enum pin_event event, enum pin_state after)
 {
-	if (from == to)
-		return;
-	if (to == PIN_SIGNED_IN && from == PIN_HANDSHAKE)
+	if (event == PIN_EVENT_ACCEPTED || event == PIN_EVENT_ACCEPTED_ONCE)
 		COUNT(pins_signed_in_total);
-	if (to == PIN_HINTED && from == PIN_HANDSHAKE)
+	else if (event == PIN_EVENT_REFUSED)
 		COUNT(pins_refused_total);
-	if (to == PIN_LOST)
+	else if (after == PIN_LOST && before != PIN_LOST)
 		COUNT(pins_lost_total);
 }
 
@@ -257,7 +255,7 @@ enum pin_act pin_tell(struct pin *pin, enum pin_event event)
 {
 	struct pin_transition t = pin_next(pin->state, event);
 	ASSERT(t.act != PIN_IMPOSSIBLE);
-	count_change(pin->state, t.next);
+	count_event(pin->state, event, t.next);
 	pin->state = t.next;
 	if (t.act == PIN_LET_GO) {
 		pin_free(pin);
@@ -298,6 +296,16 @@ bool pin_set_in_handshake(const struct pin_set *set)
 	for (const struct link *l = set->pins.next; l != &set->pins; l = l->next) {
 		const struct pin *pin = CONTAINER_OF(l, struct pin, link);
 		if (pin->state == PIN_HANDSHAKE || pin->state == PIN_RENEWING)
+			return true;
+	}
+	return false;
+}
+
+bool pin_set_has_token(const struct pin_set *set)
+{
+	for (const struct link *l = set->pins.next; l != &set->pins; l = l->next) {
+		const struct pin *pin = CONTAINER_OF(l, struct pin, link);
+		if (pin->conn ? pin->conn->tainted : pin->state != PIN_NONE)
 			return true;
 	}
 	return false;

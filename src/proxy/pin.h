@@ -37,7 +37,7 @@ enum pin_state {
 	X(CHALLENGED, "401 that offers a connection-bound scheme, to a request without a token")            \
 	X(CONTINUED, "401 with a token of the server")                                                      \
 	X(ACCEPTED, "any other final answer to a token")                                                    \
-	X(ACCEPTED_ONCE, "the same, saying Persistent-Auth: false or on a connection shared by users")      \
+	X(ACCEPTED_ONCE, "the same, saying Persistent-Auth: false, or on a connection shared by users")      \
 	X(REFUSED, "401 without a token, to a token")                                                       \
 	X(ANSWERED, "any other final answer")                                                               \
 	X(SERVER_CLOSED, "the server closed the connection, or said that it will")                          \
@@ -106,5 +106,7 @@ struct upstream_conn *pin_give_up(struct pin *pin);
 /* A pin that holds nothing and remembers nothing goes away. */
 void pin_forget_if_empty(struct pin *pin);
 bool pin_set_in_handshake(const struct pin_set *set);
+/* A token of the client has crossed one of them, or did and is remembered. */
+bool pin_set_has_token(const struct pin_set *set);
 
 #endif
