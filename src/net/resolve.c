@@ -41,8 +41,8 @@ int resolve_start(const struct resolve_settings *settings)
 
 void resolve_stop(void)
 {
-	dns_free(servers);
 	servers = NULL;
+	dns_end();
 }
 
 static bool is_name_char(char c)

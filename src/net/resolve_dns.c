@@ -1,63 +1,36 @@
 /* A question is two: AAAA and A at once, as two c-ares look-ups, so that a server which never answers one of them cannot
  * hold up the other: when one half has addresses the other gets 50 ms more (RFC 8305, section 3), then the askers go on
- * with what there is. The question itself goes on to its end and only the whole answer is cached.
- *
- * c-ares reads a UDP socket until it is empty but a TCP socket only once a call, and our readiness is edge-triggered: so
- * pump() asks the kernel after each call whether something is left. */
+ * with what there is. The question itself goes on to its end and only the whole answer is cached. */
 #include "net/resolve_dns.h"
 
-#include <ares.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "base/counters.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "net/fiber.h"
 #include "net/resolve_cache.h"
-#include "net/worker_internal.h"
+#include "net/resolve_channel.h"
 
 enum {
-	FIRST_TIMEOUT_MS = 500, /* doubled at each try */
-	MOST_TRIES = 6,
-	RECEIVE_BUFFER = 1 << 20,
 	PATIENCE_MS = 50,
 	FAILURE_KEPT_MS = 1000, /* RFC 9520: a failure is remembered for a second at least */
 	MOST_QUESTIONS = 10000,
-	MOST_DOMAINS = 6,
-	MOST_ROUNDS = 64,
-	NAME_ROOM = 256,
 };
 
 struct dns {
-	ares_channel channel;
+	struct channel channel;
+	struct link in_worker;
 	struct map questions;
-	struct link sockets;
-	struct timer timer;
 	struct deferred deferred;
 	int64_t timeout_ms, negative_ms, longest_ms;
-	char *domains[MOST_DOMAINS]; /* the system's search list, for names without a dot */
-	unsigned domain_count;
-	unsigned sweep;
-	bool retired, ending;
-};
-
-struct dns_socket {
-	struct watch watch;
-	struct link in;
-	struct deferred deferred;
-	struct dns *dns;
-	unsigned sweep;
-	bool wants_out, closed;
+	bool retired, leaving;
 };
 
 struct half {
 	struct question *of;
-	int family;
-	int status;
+	int status; /* of c-ares */
 	bool asking;
 };
 
@@ -83,132 +56,11 @@ struct waiter {
 	bool done;
 };
 
+/* The one in use and those that were retired with questions under way. */
+static _Thread_local struct link all;
+
 static void ask_servers(struct question *q);
-
-/* ---- The channel's sockets and timeouts. */
-
-static void set_timer(struct dns *d)
-{
-	struct timeval left;
-	if (d->ending)
-		return;
-	if (ares_timeout(d->channel, NULL, &left))
-		timer_set(&d->timer, clock_after(clock_mono(), (int64_t)left.tv_sec * 1000 + left.tv_usec / 1000 + 1));
-	else
-		timer_stop(&d->timer);
-}
-
-static bool still_ready(struct dns_socket *s, bool *in, bool *out)
-{
-	struct pollfd p = {.fd = s->watch.fd, .events = (short)(POLLIN | (s->wants_out ? POLLOUT : 0))};
-	if (s->closed || poll(&p, 1, 0) <= 0)
-		return false;
-	*in = p.revents & (POLLIN | POLLERR | POLLHUP);
-	*out = s->wants_out && (p.revents & (POLLOUT | POLLERR | POLLHUP));
-	return *in || *out;
-}
-
-/* False when there is more to read than a fair share. */
-static bool pump(struct dns_socket *s)
-{
-	bool in, out;
-	s->watch.ready = 0;
-	for (int round = 0; still_ready(s, &in, &out); round++) {
-		if (round == MOST_ROUNDS)
-			return false;
-		int fd = s->watch.fd;
-		ares_process_fd(s->dns->channel, in ? fd : ARES_SOCKET_BAD, out ? fd : ARES_SOCKET_BAD);
-	}
-	return true;
-}
-
-static void socket_ready(struct watch *w)
-{
-	struct dns_socket *s = CONTAINER_OF(w, struct dns_socket, watch);
-	struct dns *d = s->dns;
-	if (s->closed)
-		return;
-	if (pump(s))
-		set_timer(d);
-	else
-		timer_set(&d->timer, clock_mono() + 1);
-}
-
-static struct dns_socket *not_yet_swept(struct dns *d)
-{
-	struct dns_socket *s;
-	LIST_EACH(s, &d->sockets, struct dns_socket, in) {
-		if (s->sweep != d->sweep)
-			return s;
-	}
-	return NULL;
-}
-
-/* A try has timed out, or pump() stopped early. Any call into c-ares may open and close sockets. */
-static void timer_due(struct timer *t)
-{
-	struct dns *d = CONTAINER_OF(t, struct dns, timer);
-	bool all = true;
-	ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	d->sweep++;
-	for (struct dns_socket *s; all && (s = not_yet_swept(d));) {
-		s->sweep = d->sweep;
-		all = pump(s);
-	}
-	if (all)
-		set_timer(d);
-	else
-		timer_set(&d->timer, clock_mono() + 1);
-}
-
-static void socket_release(struct deferred *deferred)
-{
-	free(CONTAINER_OF(deferred, struct dns_socket, deferred));
-}
-
-static void socket_close(struct dns_socket *s)
-{
-	s->closed = true;
-	list_remove(&s->in);
-	watch_forget(&s->watch); /* c-ares closes the descriptor next */
-	worker_defer(&s->deferred, socket_release);
-}
-
-static void socket_open(struct dns *d, int fd, bool wants_out)
-{
-	struct dns_socket *s = calloc(1, sizeof(*s));
-	if (!s)
-		return; /* the question will time out */
-	s->dns = d;
-	s->wants_out = wants_out;
-	list_init(&s->in);
-	s->watch.on_ready = socket_ready;
-	if (watch_add(&s->watch, fd) < 0) {
-		free(s);
-		return;
-	}
-	list_push(&d->sockets, &s->in);
-}
-
-/* c-ares opened a socket, closes one (neither direction), or waits for something else. */
-static void socket_state(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct dns *d = arg;
-	struct dns_socket *s;
-	LIST_EACH(s, &d->sockets, struct dns_socket, in) {
-		if (s->watch.fd != fd)
-			continue;
-		if (!readable && !writable)
-			socket_close(s);
-		else
-			s->wants_out = writable;
-		return;
-	}
-	if (readable || writable)
-		socket_open(d, fd, writable);
-}
-
-/* ---- Questions. */
+static void dns_free(struct dns *d);
 
 static int errno_of(int ares_status)
 {
@@ -283,9 +135,18 @@ static void remember(const struct question *q, int status)
 		resolve_cache_put(q->name, status, &q->found, clock_after(clock_mono(), keep));
 }
 
-static void destroy_later(struct deferred *deferred)
+static void destroy(struct deferred *deferred)
 {
 	dns_free(CONTAINER_OF(deferred, struct dns, deferred));
+}
+
+/* Not at once: c-ares may be calling. */
+static void leave_if_retired(struct dns *d)
+{
+	if (!d->retired || d->leaving || d->channel.ending || d->questions.count)
+		return;
+	d->leaving = true;
+	worker_defer(&d->deferred, destroy);
 }
 
 static void question_end(struct question *q, int status)
@@ -298,8 +159,7 @@ static void question_end(struct question *q, int status)
 	let_all_go(q, status);
 	map_remove(&d->questions, q->name);
 	free(q);
-	if (d->retired && !d->ending && d->questions.count == 0)
-		worker_defer(&d->deferred, destroy_later);
+	leave_if_retired(d);
 }
 
 static void add_addresses(struct question *q, const struct ares_addrinfo *answer)
@@ -333,12 +193,12 @@ static void half_answered(void *arg, int status, int timeouts, struct ares_addri
 	if (answer)
 		ares_freeaddrinfo(answer);
 	if (q->halves[0].asking || q->halves[1].asking) {
-		if (q->found.count && !q->dns->ending)
+		if (q->found.count && !q->dns->channel.ending)
 			timer_set(&q->patience, clock_mono() + PATIENCE_MS);
 		return;
 	}
-	int end = q->dns->ending ? -ECANCELED : status_of(q);
-	if (end == -ENOENT && !memchr(q->name.p, '.', q->name.n) && q->step < q->dns->domain_count) {
+	int end = q->dns->channel.ending ? -ECANCELED : status_of(q);
+	if (end == -ENOENT && !memchr(q->name.p, '.', q->name.n) && q->step < q->dns->channel.domain_count) {
 		q->step++;
 		ask_servers(q);
 		return;
@@ -352,14 +212,15 @@ static void ask_servers(struct question *q)
 {
 	struct dns *d = q->dns;
 	char name[2 * NAME_ROOM];
-	bool search = q->step < d->domain_count && !memchr(q->name.p, '.', q->name.n);
-	snprintf(name, sizeof(name), "%.*s%s%s", SPAN_ARG(q->name), search ? "." : "", search ? d->domains[q->step] : "");
+	bool search = q->step < d->channel.domain_count && !memchr(q->name.p, '.', q->name.n);
+	snprintf(name, sizeof(name), "%.*s%s%s", SPAN_ARG(q->name), search ? "." : "",
+	         search ? d->channel.domains[q->step] : "");
 	q->halves[0].asking = q->halves[1].asking = true;
 	struct half *first = &q->halves[0], *second = &q->halves[1];
 	struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT, .ai_family = AF_INET6};
-	ares_getaddrinfo(d->channel, name, NULL, &hints, half_answered, first);
+	ares_getaddrinfo(d->channel.ares, name, NULL, &hints, half_answered, first);
 	hints.ai_family = AF_INET;
-	ares_getaddrinfo(d->channel, name, NULL, &hints, half_answered, second);
+	ares_getaddrinfo(d->channel.ares, name, NULL, &hints, half_answered, second);
 }
 
 static struct question *question_new(struct dns *d, struct span name)
@@ -398,7 +259,7 @@ int dns_ask(struct dns *d, struct span name, mono_ms deadline, struct resolved *
 	if (fresh) {
 		COUNT(dns_lookups_total);
 		ask_servers(fresh);
-		set_timer(d);
+		channel_asked(&d->channel);
 	}
 	mono_ms latest = clock_after(worker_now(), d->timeout_ms);
 	while (!w.done) {
@@ -413,84 +274,24 @@ int dns_ask(struct dns *d, struct span name, mono_ms deadline, struct resolved *
 
 /* ---- Beginning and end. */
 
-/* c-ares would search the list for names with dots too, so it gets none and the list is kept here. */
-static void take_search_list(struct dns *d)
-{
-	ares_channel probe;
-	struct ares_options found;
-	int mask;
-	if (ares_init(&probe) != ARES_SUCCESS)
-		return;
-	if (ares_save_options(probe, &found, &mask) == ARES_SUCCESS) {
-		for (int i = 0; i < found.ndomains && d->domain_count < MOST_DOMAINS; i++) {
-			size_t n = strlen(found.domains[i]);
-			if (n && n < NAME_ROOM && (d->domains[d->domain_count] = strdup(found.domains[i])))
-				d->domain_count++;
-		}
-		ares_destroy_options(&found);
-	}
-	ares_destroy(probe);
-}
-
-static int tries_within(int64_t timeout_ms)
-{
-	int tries = 1;
-	for (int64_t covered = FIRST_TIMEOUT_MS; covered < timeout_ms && tries < MOST_TRIES; tries++)
-		covered = 2 * covered + FIRST_TIMEOUT_MS;
-	return tries;
-}
-
-static int open_channel(struct dns *d, const struct resolve_settings *settings)
-{
-	char lookups[] = "b"; /* servers only: the hosts file is ours */
-	struct ares_options options = {
-		.timeout = FIRST_TIMEOUT_MS,
-		.tries = tries_within(settings->timeout_ms),
-		.socket_receive_buffer_size = RECEIVE_BUFFER,
-		.sock_state_cb = socket_state,
-		.sock_state_cb_data = d,
-		.lookups = lookups,
-		.ndomains = 0,
-	};
-	int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_RCVBUF | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS |
-	           ARES_OPT_DOMAINS;
-	int status = ares_init_options(&d->channel, &options, mask);
-	if (status != ARES_SUCCESS)
-		return status == ARES_ENOMEM ? -ENOMEM : -EINVAL;
-	if (settings->servers && ares_set_servers_ports_csv(d->channel, settings->servers) != ARES_SUCCESS) {
-		ares_destroy(d->channel);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void start_library(void)
-{
-	if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
-		die("c-ares cannot be started");
-}
-
 int dns_new(const struct resolve_settings *settings, struct dns **out)
 {
-	pthread_once(&library_once, start_library);
 	struct dns *d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	list_init(&d->sockets);
-	timer_init(&d->timer, timer_due);
+	int rc = channel_open(&d->channel, settings);
+	if (rc < 0) {
+		free(d);
+		return rc;
+	}
 	map_init(&d->questions, MOST_QUESTIONS);
 	d->timeout_ms = settings->timeout_ms;
 	d->negative_ms = settings->negative_ms;
 	d->longest_ms = settings->longest_ms;
-	int rc = open_channel(d, settings);
-	if (rc < 0) {
-		map_fini(&d->questions);
-		free(d);
-		return rc;
-	}
-	take_search_list(d);
+	if (!all.next)
+		list_init(&all);
+	list_init(&d->in_worker);
+	list_push(&all, &d->in_worker);
 	*out = d;
 	return 0;
 }
@@ -498,19 +299,24 @@ int dns_new(const struct resolve_settings *settings, struct dns **out)
 void dns_retire(struct dns *d)
 {
 	d->retired = true;
-	if (d->questions.count == 0)
-		worker_defer(&d->deferred, destroy_later);
+	leave_if_retired(d);
 }
 
-void dns_free(struct dns *d)
+static void dns_free(struct dns *d)
 {
-	if (!d)
-		return;
-	d->ending = true;
-	timer_stop(&d->timer);
-	ares_destroy(d->channel);
+	list_remove(&d->in_worker);
+	channel_close(&d->channel);
 	map_fini(&d->questions);
-	for (unsigned i = 0; i < d->domain_count; i++)
-		free(d->domains[i]);
 	free(d);
+}
+
+void dns_end(void)
+{
+	struct dns *d;
+	if (!all.next)
+		return;
+	LIST_EACH(d, &all, struct dns, in_worker) {
+		if (!d->leaving)
+			dns_free(d);
+	}
 }

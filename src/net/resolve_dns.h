@@ -12,8 +12,8 @@ struct dns;
 MUST_CHECK int dns_new(const struct resolve_settings *settings, struct dns **out);
 /* No new questions: goes away by itself when the ones under way are answered. */
 void dns_retire(struct dns *d);
-/* At once; askers get -ECANCELED. */
-void dns_free(struct dns *d);
+/* All of this worker, at once; askers get -ECANCELED. */
+void dns_end(void);
 /* `name` in lower case. Puts the answer into the cache. 0 (ports 0) or as resolve() says. */
 MUST_CHECK int dns_ask(struct dns *d, struct span name, mono_ms deadline, struct resolved *out);
 

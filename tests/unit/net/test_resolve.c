@@ -570,6 +570,27 @@ static void a_reload_lets_questions_under_way_finish(void **state)
 	RUN(before_reload, reload, (void)0);
 }
 
+static void reload_and_end(struct scene *s)
+{
+	static struct asker a;
+	a = (struct asker){.name = "never.test"};
+	CHECK(fiber_start(asker_fiber, &a) == 0);
+	CHECK(fiber_sleep(20) == 0 && !a.done);
+	CHECK(resolve_start(&s->settings) == 0);
+	at_stop[0].done = false;
+	at_stop[0].name = "never.test";
+	CHECK(fiber_start(asker_fiber, &at_stop[0]) == 0);
+	CHECK(fiber_sleep(20) == 0);
+}
+
+/* Nothing may be left behind, which the sanitizers see. */
+static void a_worker_that_stops_after_a_reload_ends_the_old_questions_too(void **state)
+{
+	RUN(slow, reload_and_end, (void)0);
+	assert_true(at_stop[0].done);
+	assert_int_equal(at_stop[0].status, -ECANCELED);
+}
+
 enum { CREW = 2, ROUNDS = 200, SHARED = 20 };
 static struct fake_name shared[SHARED];
 static sem_t crew_done;
@@ -640,6 +661,7 @@ int main(void)
 		cmocka_unit_test(truncated_answers_are_fetched_over_tcp_and_read_to_the_last),
 		cmocka_unit_test(a_name_without_a_dot_is_looked_for_in_the_search_list),
 		cmocka_unit_test(a_reload_lets_questions_under_way_finish),
+		cmocka_unit_test(a_worker_that_stops_after_a_reload_ends_the_old_questions_too),
 		cmocka_unit_test(workers_share_what_they_know),
 	};
 	int fd = mkstemp(hosts_path);

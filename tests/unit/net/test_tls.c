@@ -401,7 +401,7 @@ static char bulk_byte(size_t at)
 static int send_bulk(void *arg)
 {
 	struct talk *t = arg;
-	char piece[50000];
+	static char piece[50000];
 	for (size_t sent = 0; sent < BULK;) {
 		size_t n = BULK - sent < sizeof(piece) ? BULK - sent : sizeof(piece);
 		for (size_t i = 0; i < n; i++)
