@@ -47,13 +47,15 @@ static struct {
 	pthread_mutex_t lock; /* of all below but `idle` */
 	pthread_cond_t wake, passed;
 	pthread_t thread;
-	pthread_key_t at_thread_end;
 	struct link buffers;
 	bool running, hurry, reopen, stopping, exited;
 	mono_ms stop_at;      /* monotonic ms: what is not written by then is lost */
 	uint64_t asked, done; /* passes over all buffers */
 	atomic_bool idle;     /* waits until somebody rings */
-} writer = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .passed = PTHREAD_COND_INITIALIZER};
+} writer = {.lock = PTHREAD_MUTEX_INITIALIZER,
+            .wake = PTHREAD_COND_INITIALIZER,
+            .passed = PTHREAD_COND_INITIALIZER,
+            .buffers = {&writer.buffers, &writer.buffers}};
 
 /* The open logs, under a lock of their own: reopening may take its time, and log_line() must not feel it. */
 static struct {
@@ -62,6 +64,8 @@ static struct {
 } logs = {.lock = PTHREAD_MUTEX_INITIALIZER, .list = {&logs.list, &logs.list}};
 
 static __thread struct thread_buffer *mine;
+static pthread_key_t at_thread_end;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 
 static struct {
 	_Atomic(struct log *) log;
@@ -79,8 +83,15 @@ static void thread_ends(void *buffer)
 	pthread_mutex_unlock(&b->lock);
 }
 
+static void make_key(void)
+{
+	if (pthread_key_create(&at_thread_end, thread_ends) != 0)
+		die("no thread key for the logs");
+}
+
 static struct thread_buffer *buffer_new(void)
 {
+	pthread_once(&key_once, make_key);
 	struct thread_buffer *b = calloc(1, sizeof(*b));
 	if (!b)
 		return NULL;
@@ -96,7 +107,7 @@ static struct thread_buffer *buffer_new(void)
 	pthread_mutex_lock(&writer.lock);
 	list_push(&writer.buffers, &b->link);
 	pthread_mutex_unlock(&writer.lock);
-	pthread_setspecific(writer.at_thread_end, b);
+	pthread_setspecific(at_thread_end, b);
 	return b;
 }
 
@@ -299,13 +310,10 @@ int log_writer_start(void)
 {
 	sigset_t all, before;
 	ASSERT(!writer.running);
-	list_init(&writer.buffers);
-	int r = pthread_key_create(&writer.at_thread_end, thread_ends);
-	if (r != 0)
-		return -r;
+	pthread_once(&key_once, make_key);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&writer.thread, NULL, writer_main, NULL);
+	int r = pthread_create(&writer.thread, NULL, writer_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	writer.running = r == 0;
 	if (r == 0)
