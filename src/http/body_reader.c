@@ -1,6 +1,7 @@
 /* Chunk lines are read byte by byte by the small machine below, so they may arrive in any pieces; payload is handed out as
  * it lies; the trailer section is looked at only when it is complete. Blanks are allowed nowhere around sizes and
- * extensions, though RFC 9112 lets receivers skip some: those who skip and those who do not are how requests get smuggled. */
+ * extensions, nor backslashes in quoted values, nor fields in trailers that frame or route, though RFC 9112 has receivers
+ * skip some of that: those who skip and those who do not are how requests get smuggled. */
 #include "http/field_line.h"
 #include "http/framing.h"
 #include "http/lex.h"
@@ -14,7 +15,6 @@ enum {
 	EXTENSION_VALUE_FIRST, /* behind '=' */
 	EXTENSION_VALUE,
 	EXTENSION_QUOTED,
-	EXTENSION_QUOTED_PAIR, /* behind a backslash */
 	EXTENSION_QUOTED_END,
 	LINE_LF,
 	PAYLOAD,
@@ -77,19 +77,6 @@ static enum parse_fault extension_ends(struct body_reader *r, char c, bool may_h
 	return PARSE_OK;
 }
 
-static enum parse_fault quoted_byte(struct body_reader *r, char c)
-{
-	if (!lex_is(c, LEX_TEXT))
-		return PARSE_CHUNK_EXTENSION;
-	if (r->state == EXTENSION_QUOTED_PAIR)
-		r->state = EXTENSION_QUOTED;
-	else if (c == '\\')
-		r->state = EXTENSION_QUOTED_PAIR;
-	else if (c == '"')
-		r->state = EXTENSION_QUOTED_END;
-	return PARSE_OK;
-}
-
 static enum parse_fault extension_byte(struct body_reader *r, char c)
 {
 	bool token = lex_is(c, LEX_TOKEN);
@@ -106,8 +93,9 @@ static enum parse_fault extension_byte(struct body_reader *r, char c)
 		return token ? PARSE_OK : extension_ends(r, c, false);
 	case EXTENSION_QUOTED_END:
 		return extension_ends(r, c, false);
-	default:
-		return quoted_byte(r, c);
+	default: /* EXTENSION_QUOTED */
+		r->state = c == '"' ? EXTENSION_QUOTED_END : EXTENSION_QUOTED;
+		return lex_is(c, LEX_TEXT) && c != '\\' ? PARSE_OK : PARSE_CHUNK_EXTENSION;
 	}
 }
 
@@ -145,13 +133,19 @@ static enum parse_fault framing_byte(struct body_reader *r, char c)
 	}
 }
 
+/* Some readers merge trailers into the head and act on them. */
+static bool frames_or_routes(enum field_id id)
+{
+	return id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING || id == FIELD_HOST || id == FIELD_CONNECTION ||
+	       id == FIELD_PROXY_CONNECTION || id == FIELD_KEEP_ALIVE || id == FIELD_TE || id == FIELD_UPGRADE;
+}
+
 static enum parse_fault check_trailers(struct span section)
 {
 	const char *p = section.p, *end = section.p + section.n;
 	while (p < end) {
 		struct field f;
-		if (field_line_parse(p, end, TRAILER_MOST, &f) || f.id == FIELD_CONTENT_LENGTH ||
-		    f.id == FIELD_TRANSFER_ENCODING)
+		if (field_line_parse(p, end, TRAILER_MOST, &f) || frames_or_routes(f.id))
 			return PARSE_TRAILER;
 		p += f.line_n;
 	}

@@ -71,7 +71,7 @@ static enum parse_fault parse_request_line(struct head *h, const char **at, cons
 	h->method_text = span_make(method, (size_t)(p - method));
 	h->method = (uint8_t)method_of(h->method_text);
 	const char *target = p + 1;
-	p = target + lex_run(span_make(target, (size_t)(end - target)), LEX_TARGET);
+	p = scan_target(target, end);
 	if (p == target || p == end || *p != ' ')
 		return start_line_fault(p, end, PARSE_TARGET);
 	h->target = span_make(target, (size_t)(p - target));

@@ -8,21 +8,29 @@ int content_length_parse(struct span value, uint64_t *out)
 	return value.n <= 19 ? span_to_u64(value, INT64_MAX, out) : -EINVAL;
 }
 
+/* A tab in or behind the value: allowed by the grammar, sent by nobody, and skipped by some readers only. */
+static bool has_tab(const struct field *f)
+{
+	return memchr(f->line + f->value_at, '\t', f->line_n - f->value_at) != NULL;
+}
+
 static enum parse_fault check_body_fields(const struct head *h)
 {
 	bool length = head_has(h, FIELD_CONTENT_LENGTH), coding = head_has(h, FIELD_TRANSFER_ENCODING);
 	if (length && coding)
 		return PARSE_LENGTH_AND_CODING;
 	if (length) {
-		struct span value = head_value(h, FIELD_CONTENT_LENGTH);
+		const struct field *f = head_find(h, FIELD_CONTENT_LENGTH);
+		struct span value = field_value(f);
 		uint64_t n;
 		if (value.n && memchr(value.p, ',', value.n))
 			return PARSE_LENGTH_REPEATED;
-		return content_length_parse(value, &n) == 0 ? PARSE_OK : PARSE_LENGTH_MALFORMED;
+		return content_length_parse(value, &n) == 0 && !has_tab(f) ? PARSE_OK : PARSE_LENGTH_MALFORMED;
 	}
 	if (coding && h->minor == 0)
 		return PARSE_CODING_IN_1_0;
-	if (coding && !span_eq_nocase(head_value(h, FIELD_TRANSFER_ENCODING), SPAN("chunked")))
+	const struct field *f = head_find(h, FIELD_TRANSFER_ENCODING);
+	if (f && (!span_eq_nocase(field_value(f), SPAN("chunked")) || has_tab(f)))
 		return PARSE_CODING;
 	return PARSE_OK;
 }
@@ -37,13 +45,16 @@ static bool announces_bytes(const struct head *h)
 /* More items than any honest sender has; each costs hop.c a walk over the fields. */
 enum { LIST_ITEMS_MOST = 100 };
 
-/* A list of tokens; Upgrade's may have a version behind a slash. Empty items are allowed to receivers (RFC 9110 5.6.1.2). */
+/* A list of tokens; Upgrade's may have a version behind a slash. Empty items are allowed to receivers (RFC 9110 5.6.1.2),
+ * tabs are not, see has_tab(). */
 static bool is_token_list(const struct head *h, enum field_id id, bool slash)
 {
 	unsigned items = 0;
 	for (unsigned i = 0; i < h->count; i++) {
 		if (h->fields[i].id != id)
 			continue;
+		if (has_tab(&h->fields[i]))
+			return false;
 		struct span rest = field_value(&h->fields[i]), item;
 		while (span_next(&rest, ',', &item)) {
 			if (++items > LIST_ITEMS_MOST)
@@ -61,7 +72,7 @@ static enum parse_fault check_lists(const struct head *h)
 {
 	if (head_has(h, FIELD_CONNECTION) && !is_token_list(h, FIELD_CONNECTION, false))
 		return PARSE_CONNECTION;
-	if (head_has(h, FIELD_UPGRADE) && !is_token_list(h, FIELD_UPGRADE, true))
+	if (head_has(h, FIELD_UPGRADE) && (head_value(h, FIELD_UPGRADE).n == 0 || !is_token_list(h, FIELD_UPGRADE, true)))
 		return PARSE_UPGRADE;
 	return PARSE_OK;
 }

@@ -21,6 +21,13 @@ static inline const char *scan_portable_text(const char *p, const char *end)
 	return p;
 }
 
+static inline const char *scan_portable_target(const char *p, const char *end)
+{
+	while (p < end && lex_is(*p, LEX_TARGET))
+		p++;
+	return p;
+}
+
 static inline const char *scan_portable_name(const char *p, const char *end)
 {
 	while (p < end && lex_is(*p, LEX_TOKEN))

@@ -48,6 +48,19 @@ static inline const char *scan_sse2_text(const char *p, const char *end)
 	return scan_portable_text(p, end);
 }
 
+/* Compared as signed numbers, obs-text lies below the blank and stops the search too. */
+static inline const char *scan_sse2_target(const char *p, const char *end)
+{
+	for (; end - p >= 16; p += 16) {
+		__m128i bytes = scan_sse2_load(p);
+		unsigned graphic = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ')));
+		unsigned stop = (~graphic & 0xffff) | scan_sse2_equal(bytes, 0x7f) | scan_sse2_equal(bytes, '#');
+		if (stop)
+			return p + __builtin_ctz(stop);
+	}
+	return scan_portable_target(p, end);
+}
+
 /* All bytes from `first` to `first + width`, unsigned. */
 static inline __m128i scan_sse2_range(__m128i bytes, char first, char width)
 {
