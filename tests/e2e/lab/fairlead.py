@@ -115,7 +115,8 @@ log events {{ file = "{self.events_file}"  level = info }}
 
     # What it wrote
     def log(self, at_least=1, seconds=5.0):
-        """The access log's rows as dicts (keys as in #Fields, or JSON's). The log is written in batches: waits for rows."""
+        """The access log's rows as dicts (keys as in #Fields, or JSON's), those of our own console left out. The log is
+        written in batches: waits for rows."""
         def rows():
             found = self._rows()
             return found if len(found) >= at_least else None
@@ -139,7 +140,7 @@ log events {{ file = "{self.events_file}"  level = info }}
                 values = line.split(" ")
                 assert len(values) == len(names), f"{len(values)} values for {len(names)} fields: {line}"
                 rows.append(dict(zip(names, values)))
-        return rows
+        return [r for r in rows if r["cs-uri"] not in ("/health", "/metrics")]
 
     def events(self):
         try:

@@ -23,6 +23,11 @@ class Response(Message):
     def version(self):
         return self.start.split(" ")[0]
 
+    @property
+    def closes(self):
+        """It says that its connection ends after it."""
+        return "close" in [option.strip().lower() for option in (self.get("Connection") or "").split(",")]
+
     def all(self, name):
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
