@@ -124,14 +124,14 @@ static int make_room(struct lent *l)
 	if (!l->p)
 		return lent_take(l);
 	if (l->start == l->end)
-		l->start = l->end = 0;
+		l->start = l->end = l->keep;
 	if (l->end < l->size)
 		return 0;
-	if (l->start == 0)
+	if (l->start == l->keep)
 		return -ENOBUFS;
-	memmove(l->p, l->p + l->start, lent_length(l));
-	l->end -= l->start;
-	l->start = 0;
+	memmove(l->p + l->keep, l->p + l->start, lent_length(l));
+	l->end -= l->start - l->keep;
+	l->start = l->keep;
 	return 0;
 }
 

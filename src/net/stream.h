@@ -29,7 +29,8 @@ static inline bool stream_is_open(const struct stream *s)
 }
 
 /* Reads what there is into `l` behind its content, taking a buffer only when there is something to read. The number of
- * bytes, 0 at the end, -ENOBUFS when the buffer is full, or -errno. */
+ * bytes, 0 at the end, -ENOBUFS when the buffer is full, or -errno. What lies before l->start is given up: once it is
+ * used up the buffer is filled from its beginning, and at its end the content moves to the front. */
 MUST_CHECK int stream_read(struct stream *s, struct lent *l, mono_ms deadline);
 /* The same, but never waits: -EAGAIN. */
 MUST_CHECK int stream_read_now(struct stream *s, struct lent *l);
@@ -37,8 +38,10 @@ MUST_CHECK int stream_read_now(struct stream *s, struct lent *l);
 MUST_CHECK int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadline);
 MUST_CHECK int stream_write_span(struct stream *s, struct span text, mono_ms deadline);
 /* Moves up to `n` bytes from one plain stream to another through a pipe, without copying them. Bytes moved (0: end), or
- * -errno; -EOPNOTSUPP where it cannot (TLS, no pipe to be had): copy instead. `idle_ms` restarts with every piece. */
-MUST_CHECK int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t idle_ms);
+ * -errno; -EOPNOTSUPP where it cannot (TLS, no pipe to be had): copy instead. The times are without progress, of either
+ * side; *sink says whether it was `to` that failed. After an error with bytes in the pipe both are shut down. */
+MUST_CHECK int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t read_ms, int64_t write_ms,
+                                 bool *sink);
 /* Ends our sending direction (FIN, or close_notify and FIN). */
 int stream_end_write(struct stream *s);
 

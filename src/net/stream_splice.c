@@ -82,8 +82,9 @@ static int drain(struct stream *to, struct pipe *p, int64_t idle_ms)
 	return 0;
 }
 
-int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t idle_ms)
+int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t read_ms, int64_t write_ms, bool *sink)
 {
+	*sink = false;
 	if (from->tls || to->tls)
 		return -EOPNOTSUPP;
 	struct pipe *p = pipe_take();
@@ -97,20 +98,21 @@ int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_
 		if (got == 0)
 			break;
 		if (got == -EAGAIN) {
-			r = stream_wait_in(from, clock_after(worker_now(), idle_ms));
+			r = stream_wait_in(from, clock_after(worker_now(), read_ms));
 			continue;
 		}
 		if (got < 0) {
 			r = got == -EINVAL && moved == 0 ? -EOPNOTSUPP : got;
 			break;
 		}
-		r = drain(to, p, idle_ms);
+		r = drain(to, p, write_ms);
+		*sink = r != 0;
 		moved += (uint64_t)got;
 	}
-	/* What is stuck in the pipe has left `from` and will never reach `to`: neither can go on. */
+	/* What is stuck in the pipe has left `from` and will never reach `to`: neither can go on. Their owners close them. */
 	if (p->held > 0) {
-		stream_close(from);
-		stream_close(to);
+		shutdown(from->watch.fd, SHUT_RDWR);
+		shutdown(to->watch.fd, SHUT_RDWR);
 	}
 	pipe_give_back(p);
 	return r == 0 ? (int64_t)moved : r;

@@ -15,17 +15,17 @@ struct worker;
 struct fiber;
 
 struct worker_limits {
-	unsigned fibers;         /* in flight, per worker */
-	unsigned spare_stacks;   /* kept for reuse, per worker */
-	size_t stack_size;       /* address space of one stack */
-	unsigned spare_buffers;  /* kept for reuse, per worker */
+	unsigned fibers;        /* in flight, per worker */
+	unsigned spare_stacks;  /* kept for reuse, per worker */
+	size_t stack_size;      /* address space of one stack */
+	unsigned spare_buffers; /* kept for reuse, per worker */
 };
 
 extern const struct worker_limits worker_limits_default;
 
 /* Starts `count` threads, each calling start(index, arg) once before its loop. 0 or -errno. */
-MUST_CHECK int workers_start(unsigned count, const struct worker_limits *limits, void (*start)(unsigned index, void *arg),
-                             void *arg);
+MUST_CHECK int workers_start(unsigned count, const struct worker_limits *limits,
+                             void (*start)(unsigned index, void *arg), void *arg);
 /* Makes every worker leave its loop once its fibers have ended, telling those that wait; then joins the threads. */
 void workers_stop(void);
 unsigned workers_count(void);
@@ -68,7 +68,8 @@ struct watch {
 	int fd;
 	uint8_t ready;
 	bool armed;
-	void (*on_ready)(struct watch *w); /* called in the loop after the bits were set; NULL: wakes the two fibers below */
+	void (*on_ready)(
+		struct watch *w); /* called in the loop after the bits were set; NULL: wakes the two fibers below */
 	struct fiber *reader;
 	struct fiber *writer;
 };
@@ -91,11 +92,13 @@ void timer_stop(struct timer *t); /* out of the wheel: the struct may go away */
 /* ---- Buffers that are lent: a worker owns them, whoever reads into one gives it back. */
 enum { LENT_SIZE = 16 * 1024 };
 struct lent {
-	char *p; /* NULL: none held */
+	char *p;                   /* NULL: none held */
 	uint32_t start, end, size; /* what is in it: p[start] up to p[end] */
+	uint32_t keep;             /* bytes at its front that a read must leave alone: a head still in use */
 };
-MUST_CHECK int lent_take(struct lent *l);               /* 0 or -ENOMEM */
-MUST_CHECK int lent_grow(struct lent *l, size_t size);  /* a larger one with the same content at its front; 0 or -ENOMEM */
+MUST_CHECK int lent_take(struct lent *l); /* 0 or -ENOMEM */
+MUST_CHECK int lent_grow(struct lent *l,
+                         size_t size); /* a larger one with the same content at its front; 0 or -ENOMEM */
 void lent_give_back(struct lent *l);
 static inline size_t lent_length(const struct lent *l)
 {

@@ -19,7 +19,6 @@ static bool drain_request(struct exchange *x)
 		return false;
 	if (x->request_framing.kind == BODY_LENGTH && x->request_framing.length > limit)
 		return false;
-	uint32_t keep = (uint32_t)(x->request.raw.p + x->request.raw.n - x->in->p);
 	for (;;) {
 		struct span data;
 		size_t used;
@@ -31,9 +30,6 @@ static bool drain_request(struct exchange *x)
 			return false;
 		if (step == BODY_DATA)
 			continue;
-		memmove(x->in->p + keep, x->in->p + x->in->start, lent_length(x->in));
-		x->in->end = keep + (uint32_t)lent_length(x->in);
-		x->in->start = keep;
 		if (stream_read(&x->client->stream, x->in, deadline) <= 0)
 			return false;
 	}

@@ -11,6 +11,7 @@ static void decide_persistence(struct exchange *x)
 	bool ends_by_closing = x->response_framing.kind == BODY_UNTIL_CLOSE || x->response_framing.kind == BODY_CHUNKED;
 	if (ends_by_closing && x->request.minor == 0)
 		x->close_client = true;
+	x->proxy_support &= server_stays || !x->token_challenge; /* a promise that could not be kept */
 	if (server_stays) {
 		if (x->client->close_soon && !x->token_challenge)
 			x->close_client = true;

@@ -85,7 +85,7 @@ static void find_words(struct page_words *w, const struct error_page *page)
 
 const char *stop_state_text(enum stop_state state)
 {
-	return state == STOP_PASSED ? "reached" : state == STOP_BROKEN ? "it stopped here" : "not reached";
+	return state == STOP_PASSED ? "fine" : state == STOP_BROKEN ? "it stopped here" : "not reached";
 }
 
 /* Text goes to terminals, where control bytes of any kind, also those in UTF-8 (U+0080 to U+009F), would be obeyed. */

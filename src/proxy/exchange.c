@@ -16,7 +16,7 @@ static const struct {
 #undef X
 };
 
-enum { ARENA_MOST = 1 << 20, TLS_HANDSHAKE_BYTE = 0x16 };
+enum { ARENA_MOST = 1 << 20, TLS_HANDSHAKE_BYTE = 0x16, BODY_ROOM = 4096 };
 
 static void begin(struct exchange *x, struct client *client, struct lent *in)
 {
@@ -38,6 +38,7 @@ enum exchange_next exchange_run(struct client *client, struct lent *in)
 	begin(&x, client, in);
 	for (enum step step = STEP_READ_HEAD; step != STEP_OVER;)
 		step = steps[step].run(&x);
+	in->keep = 0;
 	lent_give_back(&x.out);
 	arena_fini(&x.arena);
 	lease_drop(x.lease);
@@ -134,7 +135,7 @@ static enum step parse_head(struct exchange *x, size_t n, const struct head_limi
 		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
 	memcpy(fields, scratch, x->request.count * sizeof(*fields));
 	x->request.fields = fields;
-	x->in->start = (uint32_t)n;
+	x->in->start = x->in->keep = (uint32_t)n; /* the head stays to the end of the exchange */
 	framing_of_request(&x->request, &x->request_framing);
 	body_reader_init(&x->request_body, &x->request_framing);
 	return STEP_IDENTIFY;
@@ -158,6 +159,9 @@ enum step read_head(struct exchange *x)
 			int n = head_find_end(span_make(x->in->p, x->in->end), &scanned, &limits);
 			if (n < 0)
 				return refuse_head(x, (enum parse_fault)-n);
+			if (n > 0 && x->in->size - (uint32_t)n < BODY_ROOM &&
+			    lent_grow(x->in, (size_t)n + LENT_SIZE + lent_length(x->in)) != 0)
+				return cut_with(x, END_OUT_OF_MEMORY, -ENOMEM);
 			if (n > 0)
 				return parse_head(x, (size_t)n, &limits);
 		}
@@ -299,15 +303,25 @@ enum step identify(struct exchange *x)
 
 /* ---- AUTHORIZE */
 
+static enum end_reason reason_of_verdict(enum access_verdict v)
+{
+	switch (v) {
+	case ACCESS_ALLOWED:
+		break;
+	case ACCESS_DENIED_BY_RULE:
+	case ACCESS_DENIED_BY_DEFAULT:
+		return END_ACCESS_DENIED;
+	case ACCESS_PORT_NOT_ALLOWED:
+		return END_PORT_NOT_ALLOWED;
+	case ACCESS_ADDRESS_PROTECTED:
+	case ACCESS_NUMERIC_HOST:
+		return END_ADDRESS_PROTECTED;
+	}
+	return END_INTERNAL;
+}
+
 enum step authorize(struct exchange *x)
 {
-	static const enum end_reason reasons[] = {
-	    [ACCESS_ALLOWED] = END_OK,
-	    [ACCESS_DENIED_BY_RULE] = END_ACCESS_DENIED,
-	    [ACCESS_DENIED_BY_DEFAULT] = END_ACCESS_DENIED,
-	    [ACCESS_PORT_NOT_ALLOWED] = END_PORT_NOT_ALLOWED,
-	    [ACCESS_ADDRESS_PROTECTED] = END_ADDRESS_PROTECTED,
-	};
 	struct access_answer answer;
 	x->question = (struct access_question){.settings = x->settings,
 	                                       .listen = x->listen,
@@ -322,7 +336,7 @@ enum step authorize(struct exchange *x)
 	access_check(&x->question, &x->arena, &answer);
 	if (answer.verdict == ACCESS_ALLOWED)
 		return STEP_CHOOSE_ROUTE;
-	return refuse_access(x, reasons[answer.verdict], &answer);
+	return refuse_access(x, reason_of_verdict(answer.verdict), &answer);
 }
 
 /* ---- FINISH */

@@ -405,7 +405,6 @@ enum step send_request(struct exchange *x)
 	struct transfer t = {.from = &x->client->stream,
 	                     .to = &x->conn->stream,
 	                     .in = x->in,
-	                     .keep = x->in->start,
 	                     .reader = &x->request_body,
 	                     .chunked = x->request_framing.kind == BODY_CHUNKED,
 	                     .read_ms = x->settings->timeouts.request_body,

@@ -126,7 +126,8 @@ static bool step_write(struct transfer *t)
 static bool step_splice(struct transfer *t, bool *can_splice)
 {
 	while (body_plain_left(t->reader) >= SPLICE_FROM) {
-		int64_t n = stream_splice(t->from, t->to, body_plain_left(t->reader), t->read_ms);
+		bool sink;
+		int64_t n = stream_splice(t->from, t->to, body_plain_left(t->reader), t->read_ms, t->write_ms, &sink);
 		if (n == -EOPNOTSUPP) {
 			*can_splice = false;
 			return false;
@@ -134,23 +135,17 @@ static bool step_splice(struct transfer *t, bool *can_splice)
 		if (n == 0)
 			return ended(t, TRANSFER_SOURCE_CLOSED, 0);
 		if (n < 0)
-			return source_failed(t, (int)n);
+			return sink ? sink_failed(t, (int)n) : source_failed(t, (int)n);
 		body_skip_plain(t->reader, (uint64_t)n);
 	}
 	return false;
 }
 
-/* Room behind what must stay; then reads. True when the transfer is over. */
+/* True when the transfer is over. */
 static bool step_read(struct transfer *t)
 {
-	uint32_t rest = (uint32_t)lent_length(t->in);
-	if (rest == 0 && t->keep == 0) {
+	if (lent_length(t->in) == 0 && t->in->keep == 0)
 		lent_give_back(t->in); /* taken again when there is something to read */
-	} else if (t->in->start > t->keep) {
-		memmove(t->in->p + t->keep, t->in->p + t->in->start, rest);
-		t->in->start = t->keep;
-		t->in->end = t->keep + rest;
-	}
 	int n = stream_read(t->from, t->in, clock_after(worker_now(), t->read_ms));
 	if (n == -ENOBUFS) /* a chunk line or trailer that does not fit beside a large head */
 		return ended(t, TRANSFER_MALFORMED, n);

@@ -21,7 +21,6 @@ enum transfer_end {
 struct transfer {
 	struct stream *from, *to;
 	struct lent *in;            /* of `from`: what was read already, from in->start on */
-	uint32_t keep;              /* bytes at the front of `in` that must stay (a head still in use) */
 	struct body_reader *reader;
 	bool chunked;               /* write chunks; else the payload as it is */
 	int64_t read_ms, write_ms;  /* without progress */

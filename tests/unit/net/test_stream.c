@@ -439,12 +439,13 @@ static void splice_through(void *arg)
 {
 	struct stream from_far, from, to, to_far;
 	struct task sender, receiver;
+	bool sink;
 	stream_pair(&from_far, &from, tcp_pair);
 	stream_pair(&to, &to_far, tcp_pair);
 	struct flow f = {&from_far, BULK + 100};
 	CHECK(task_start(&sender, send_bulk, &f) == 0);
 	CHECK(task_start(&receiver, read_slowly, &to_far) == 0);
-	CHECK(stream_splice(&from, &to, BULK, 5000) == BULK);
+	CHECK(stream_splice(&from, &to, BULK, 5000, 5000, &sink) == BULK);
 	CHECK(stream_end_write(&to) == 0);
 	CHECK(task_join(&sender) == 0 && task_join(&receiver) == 0);
 	/* Not a byte more than asked for has left the source. */
@@ -453,9 +454,9 @@ static void splice_through(void *arg)
 	CHECK(l.p[0] == bulk_byte(BULK));
 	lent_give_back(&l);
 	CHECK(to.bytes_out == BULK && from.bytes_in == BULK + 100);
-	CHECK(stream_splice(&from, &to, 10, 40) == -ETIMEDOUT);
+	CHECK(stream_splice(&from, &to, 10, 40, 5000, &sink) == -ETIMEDOUT && !sink);
 	stream_close(&from_far);
-	CHECK(stream_splice(&from, &to, 10, 1000) == 0);
+	CHECK(stream_splice(&from, &to, 10, 1000, 1000, &sink) == 0);
 	stream_close(&from);
 	stream_close(&to);
 	stream_close(&to_far);
@@ -470,19 +471,22 @@ static void splice_into_a_failure(void *arg)
 {
 	struct stream from_far, from, to, to_far;
 	struct task sender;
+	bool sink;
 	stream_pair(&from_far, &from, tcp_pair);
 	stream_pair(&to, &to_far, tcp_pair);
 	struct flow f = {&from_far, BULK};
 	CHECK(task_start(&sender, send_bulk, &f) == 0);
 	/* Nobody reads: the pipe holds bytes when the time is over, and neither stream can go on. */
-	CHECK(stream_splice(&from, &to, BULK, 100) == -ETIMEDOUT);
-	CHECK(!stream_is_open(&from) && !stream_is_open(&to));
+	CHECK(stream_splice(&from, &to, BULK, 5000, 100, &sink) == -ETIMEDOUT && sink);
+	CHECK(stream_write_span(&to, SPAN("x"), worker_now() + 1000) == -EPIPE);
 	CHECK(task_join(&sender) != 0);
+	stream_close(&from);
+	stream_close(&to);
 	stream_close(&from_far);
 	stream_close(&to_far);
 }
 
-static void splicing_into_a_failure_closes_both(void **state)
+static void splicing_into_a_failure_ends_both(void **state)
 {
 	on_worker(splice_into_a_failure, NULL);
 }
@@ -501,7 +505,7 @@ int main(void)
 		cmocka_unit_test(either_stream_wakes),
 		cmocka_unit_test(a_new_watch_gets_no_old_event),
 		cmocka_unit_test(splicing_moves_exactly_what_was_asked),
-		cmocka_unit_test(splicing_into_a_failure_closes_both),
+		cmocka_unit_test(splicing_into_a_failure_ends_both),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
