@@ -154,6 +154,14 @@ class Fairlead(Proxy):
         return [self.path(), "serve", "-c", self.fill("fairlead.conf.in", "fairlead.conf")]
 
 
+class OtherFairlead(Fairlead):
+    """Another build, named by --compare."""
+    name = "fairlead, other"
+
+    def path(self):
+        return pathlib.Path(os.environ["FAIRLEAD_OTHER"]).resolve()
+
+
 class Haproxy(Proxy):
     name = program = "haproxy"
     does = PLAIN | TUNNELS | PINS
@@ -267,4 +275,4 @@ class Direct(Proxy):
 
 
 ALL = {kind.name: kind for kind in
-       (Fairlead, FloorRelay, FloorForward, Haproxy, Nginx, Squid, TrafficServer, Tinyproxy, Direct)}
+       (Fairlead, OtherFairlead, FloorRelay, FloorForward, Haproxy, Nginx, Squid, TrafficServer, Tinyproxy, Direct)}

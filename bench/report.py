@@ -9,7 +9,7 @@ import subprocess
 
 import workloads
 
-NOT_PEERS = {"fairlead", "fairlead, pooled", "floor relay", "floor forward", "direct"}
+NOT_PEERS = {"fairlead", "fairlead, other", "fairlead, pooled", "floor relay", "floor forward", "direct"}
 BEGIN, END = "<!-- tables: written by bench/run --write -->", "<!-- end of tables -->"
 
 
@@ -107,7 +107,8 @@ def with_quartiles(value):
 
 def timed_rows(workload, measured):
     unit = "CPU ms/GB" if workload.per == "GB" else "CPU us each"
-    head = ["", unit, "to haproxy", "to floor forward", "GB/s" if workload.per == "GB" else "per s"]
+    bases = [n for n in ("haproxy", "floor forward", "fairlead") if n != "fairlead" or "fairlead, other" in names(measured)]
+    head = ["", unit, *(f"to {n}" for n in bases), "GB/s" if workload.per == "GB" else "per s"]
     if workload.latency:
         head += ["p50 us", "p99 us"]
     if measured.get("syscalls"):
@@ -118,7 +119,7 @@ def timed_rows(workload, measured):
         speed = spread(series(workload, measured, name, rate))
         row = [name, f"{middle[0]:.1f}" if middle and name != "direct" else "-"]
         row += [with_quartiles(ratio(workload, measured, name, than)) if than in names(measured) else "-"
-                for than in ("haproxy", "floor forward")]
+                for than in bases]
         row += [f"{speed[0]:.2f}" if workload.per == "GB" else f"{speed[0]:.0f}"]
         if workload.latency:
             row += [f"{latency(measured, name, 'p50_ns'):.0f}", f"{latency(measured, name, 'p99_ns'):.0f}"]
