@@ -16,7 +16,8 @@ MUST_CHECK int listener_open(const struct addr *a, unsigned workers, bool shared
 const struct addr *listener_addr(const struct listener *l);
 /* In a worker: calls on_accept(fd, from, arg) for every connection (non-blocking, close-on-exec). When descriptors or memory run
  * out it counts, and accepts again a moment later. `arg` may be changed by starting it again (a reload). */
-MUST_CHECK int listener_start(struct listener *l, void (*on_accept)(int fd, const struct addr *from, void *arg), void *arg);
+MUST_CHECK int listener_start(struct listener *l, void (*on_accept)(int fd, const struct addr *from, void *arg),
+                              void *arg);
 /* In a worker: takes what waits in the queue, then closes this worker's socket. */
 void listener_drain(struct listener *l);
 /* On the main thread, after every worker drained it. */

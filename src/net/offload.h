@@ -16,6 +16,7 @@ void offload_lane_free(struct offload_lane *lane); /* waits for running jobs */
 /* Runs fn(arg) on a thread of the lane; the fiber waits. `release(arg)` is called exactly once, by whoever finishes last (also when the
  * job never ran). 0 when fn ran and ended, -EBUSY (queue full), -ETIMEDOUT (not begun or not ended in time; the job may still run),
  * -ECANCELED. Read results from arg before returning: offload() keeps its own reference only during the call, so take one. */
-MUST_CHECK int offload(struct offload_lane *lane, void (*fn)(void *arg), void *arg, void (*release)(void *arg), mono_ms deadline);
+MUST_CHECK int offload(struct offload_lane *lane, void (*fn)(void *arg), void *arg, void (*release)(void *arg),
+                       mono_ms deadline);
 
 #endif

@@ -10,11 +10,11 @@
 struct relay;
 
 enum relay_end {
-	RELAY_DONE,         /* both directions ended in order */
-	RELAY_IDLE,         /* nothing moved for the idle time */
+	RELAY_DONE, /* both directions ended in order */
+	RELAY_IDLE, /* nothing moved for the idle time */
 	RELAY_CLIENT_FAILED,
 	RELAY_SERVER_FAILED,
-	RELAY_TOLD          /* relay_stop() */
+	RELAY_TOLD /* relay_stop() */
 };
 
 struct relay_result {
@@ -25,8 +25,9 @@ struct relay_result {
 
 /* `client` and `server` are moved into the relay (their watches are re-pointed; the caller's structs are then closed shells).
  * Bytes the caller has already read go in as *_first and are sent before anything else. 0 or -errno (then nothing moved). */
-MUST_CHECK int relay_start(struct stream *client, struct span client_first, struct stream *server, struct span server_first,
-                           int64_t idle_ms, void (*on_end)(const struct relay_result *r, void *arg), void *arg, struct relay **out);
+MUST_CHECK int relay_start(struct stream *client, struct span client_first, struct stream *server,
+                           struct span server_first, int64_t idle_ms,
+                           void (*on_end)(const struct relay_result *r, void *arg), void *arg, struct relay **out);
 void relay_stop(struct relay *r);
 
 #endif

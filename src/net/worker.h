@@ -68,8 +68,8 @@ struct watch {
 	int fd;
 	uint8_t ready;
 	bool armed;
-	void (*on_ready)(
-		struct watch *w); /* called in the loop after the bits were set; NULL: wakes the two fibers below */
+	/* Called in the loop after the bits were set. NULL: wakes the two fibers below. */
+	void (*on_ready)(struct watch *w);
 	struct fiber *reader;
 	struct fiber *writer;
 };
@@ -96,9 +96,10 @@ struct lent {
 	uint32_t start, end, size; /* what is in it: p[start] up to p[end] */
 	uint32_t keep;             /* bytes at its front that a read must leave alone: a head still in use */
 };
-MUST_CHECK int lent_take(struct lent *l); /* 0 or -ENOMEM */
-MUST_CHECK int lent_grow(struct lent *l,
-                         size_t size); /* a larger one with the same content at its front; 0 or -ENOMEM */
+/* 0 or -ENOMEM. */
+MUST_CHECK int lent_take(struct lent *l);
+/* A larger one with the same content at its front, and nothing kept before it. 0 or -ENOMEM. */
+MUST_CHECK int lent_grow(struct lent *l, size_t size);
 void lent_give_back(struct lent *l);
 static inline size_t lent_length(const struct lent *l)
 {

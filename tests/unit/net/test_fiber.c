@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/counters.h"
+#include "net/worker_internal.h"
 
 /* ---- Two that wake each other */
 
@@ -181,6 +182,24 @@ static void fibers_have_a_ceiling(void **state)
 	on_workers(1, &limits, start_too_many, NULL);
 }
 
+static void swell_and_shrink(void *arg)
+{
+	struct worker *w = worker_self();
+	for (intptr_t i = 0; i < 1000; i++)
+		CHECK(fiber_start(live_a_while, (void *)i) == 0);
+	while (worker_fibers() > 1)
+		CHECK(fiber_sleep(10) == 0);
+	CHECK(w->stacks.count == 1000);
+	/* Half of the unused ones go every second, but for those that stay. */
+	CHECK(fiber_sleep(3500) == 0);
+	CHECK(w->stacks.count < 600 && w->stacks.count >= w->limits.spare_stacks);
+}
+
+static void spare_stacks_are_given_back(void **state)
+{
+	on_worker(swell_and_shrink, NULL);
+}
+
 /* ---- Stopping */
 
 static atomic_int told;
@@ -333,6 +352,7 @@ int main(void)
 		cmocka_unit_test(a_told_owner_still_waits_for_its_task),
 		cmocka_unit_test(thousands_of_fibers_keep_their_stacks_apart),
 		cmocka_unit_test(fibers_have_a_ceiling),
+		cmocka_unit_test(spare_stacks_are_given_back),
 		cmocka_unit_test(stopping_tells_those_that_wait),
 		cmocka_unit_test(mail_arrives_in_order),
 		cmocka_unit_test(switching_is_measured),
