@@ -6,8 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "net/worker_internal.h"
-
 enum {
 	FIRST_TIMEOUT_MS = 500, /* doubled at each try */
 	MOST_TRIES = 6,
@@ -83,12 +81,10 @@ static struct dns_socket *not_yet_swept(struct channel *c)
 	return NULL;
 }
 
-/* A try has timed out, or pump() stopped early. Any call into c-ares may open and close sockets. */
-static void timer_due(struct timer *t)
+/* Any call into c-ares may open and close sockets. */
+static void sweep(struct channel *c)
 {
-	struct channel *c = CONTAINER_OF(t, struct channel, timer);
 	bool all = true;
-	ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	c->sweep++;
 	for (struct dns_socket *s; all && (s = not_yet_swept(c));) {
 		s->sweep = c->sweep;
@@ -98,6 +94,19 @@ static void timer_due(struct timer *t)
 		channel_asked(c);
 	else
 		timer_set(&c->timer, clock_mono() + 1);
+}
+
+/* A try has timed out, or pump() stopped early. */
+static void timer_due(struct timer *t)
+{
+	struct channel *c = CONTAINER_OF(t, struct channel, timer);
+	ares_process_fd(c->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+	sweep(c);
+}
+
+static void sweep_later(struct later *l)
+{
+	sweep(CONTAINER_OF(l, struct channel, write_soon));
 }
 
 static void socket_release(struct deferred *deferred)
@@ -139,8 +148,9 @@ static void socket_state(void *arg, ares_socket_t fd, int readable, int writable
 			continue;
 		if (!readable && !writable)
 			socket_close(s);
-		else
-			s->wants_out = writable;
+		else if (writable && !s->wants_out)
+			worker_later(&c->write_soon); /* it may have been writable for long: no edge will say so again */
+		s->wants_out = writable;
 		return;
 	}
 	if (readable || writable)
@@ -214,6 +224,7 @@ int channel_open(struct channel *c, const struct resolve_settings *settings)
 	*c = (struct channel){0};
 	list_init(&c->sockets);
 	timer_init(&c->timer, timer_due);
+	later_init(&c->write_soon, sweep_later);
 	int rc = set_up(c, settings);
 	if (rc == 0)
 		take_search_list(c);
@@ -223,8 +234,9 @@ int channel_open(struct channel *c, const struct resolve_settings *settings)
 void channel_close(struct channel *c)
 {
 	c->ending = true;
-	timer_stop(&c->timer);
 	ares_destroy(c->ares);
+	timer_stop(&c->timer);
+	list_remove(&c->write_soon.link);
 	for (unsigned i = 0; i < c->domain_count; i++)
 		free(c->domains[i]);
 }

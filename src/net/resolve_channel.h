@@ -7,7 +7,7 @@
 #include <ares.h>
 
 #include "net/resolve.h"
-#include "net/worker.h"
+#include "net/worker_internal.h"
 
 enum { MOST_DOMAINS = 6, NAME_ROOM = 256 };
 
@@ -15,6 +15,7 @@ struct channel {
 	ares_channel ares;
 	struct link sockets;
 	struct timer timer;
+	struct later write_soon;
 	unsigned sweep;
 	bool ending;                 /* whatever c-ares still calls back for is told to end */
 	char *domains[MOST_DOMAINS]; /* the system's search list, which c-ares itself does not use here */

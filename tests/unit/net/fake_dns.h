@@ -22,6 +22,7 @@ struct fake_name {
 	int delay_ms;
 	int lose_first; /* so many questions of each type */
 	bool truncate;  /* over UDP */
+	bool lose_tcp;
 	atomic_int asked_a, asked_aaaa, asked_tcp;
 };
 
@@ -118,7 +119,7 @@ static inline size_t fake_answer(struct fake_dns *d, const unsigned char *q, siz
 		if (before < f->lose_first)
 			return 0;
 	}
-	if (rcode == FAKE_DNS_LOSE)
+	if (rcode == FAKE_DNS_LOSE || (tcp && f && f->lose_tcp))
 		return 0;
 	bool cut = f && f->truncate && !tcp;
 	memcpy(out, q, 12 + length);
@@ -169,7 +170,7 @@ static inline bool fake_tcp_turn(struct fake_dns *d, int fd)
 	size_t have = 0, ready = 0, at = 0;
 	int delay;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	while (have < sizeof(in) && poll(&p, 1, have ? 50 : 300) == 1) {
+	while (have < sizeof(in) && poll(&p, 1, have ? 50 : 1000) == 1) {
 		ssize_t n = recv(fd, in + have, sizeof(in) - have, 0);
 		if (n <= 0)
 			break;
@@ -181,7 +182,7 @@ static inline bool fake_tcp_turn(struct fake_dns *d, int fd)
 		out[ready + 1] = (unsigned char)length;
 		ready += length ? length + 2 : 0;
 	}
-	return ready && send(fd, out, ready, MSG_NOSIGNAL) == (ssize_t)ready;
+	return at && send(fd, out, ready, MSG_NOSIGNAL) == (ssize_t)ready;
 }
 
 static inline void *fake_tcp_main(void *arg)

@@ -521,6 +521,27 @@ static void truncated_answers_are_fetched_over_tcp_and_read_to_the_last(void **s
 	assert_true(clock_mono() - before < 450); /* no try timed out on the way */
 }
 
+static struct fake_name cut_again[] = {{.name = "cuta.test", .truncate = true, .lose_tcp = true},
+                                       {.name = "cutb.test", .a = "192.0.2.2", .ttl = 60, .truncate = true}};
+
+static void ask_on_open_tcp(struct scene *s)
+{
+	static struct asker a;
+	struct resolved r;
+	a = (struct asker){.name = "cuta.test"};
+	CHECK(fiber_start(asker_fiber, &a) == 0);
+	CHECK(fiber_sleep(30) == 0 && !a.done);
+	mono_ms before = clock_mono();
+	CHECK(ask("cutb.test", &r) == 0 && has(&r, "192.0.2.2"));
+	CHECK(clock_mono() - before < 400 && !a.done);
+}
+
+/* The socket has been writable for long: no edge will say so again. */
+static void a_question_on_an_open_tcp_connection_is_sent(void **state)
+{
+	RUN(cut_again, ask_on_open_tcp, (void)0);
+}
+
 static struct fake_name searched[] = {{.name = "printer.corp.test", .a = "192.0.2.1", .ttl = 60},
                                       {.name = "short", .a = "192.0.2.2", .ttl = 60},
                                       {.name = "www.dotted.test.corp.test", .a = "192.0.2.3", .ttl = 60}};
@@ -659,6 +680,7 @@ int main(void)
 		cmocka_unit_test(the_whole_look_up_ends_in_time),
 		cmocka_unit_test(a_server_that_is_not_there_is_said_soon),
 		cmocka_unit_test(truncated_answers_are_fetched_over_tcp_and_read_to_the_last),
+		cmocka_unit_test(a_question_on_an_open_tcp_connection_is_sent),
 		cmocka_unit_test(a_name_without_a_dot_is_looked_for_in_the_search_list),
 		cmocka_unit_test(a_reload_lets_questions_under_way_finish),
 		cmocka_unit_test(a_worker_that_stops_after_a_reload_ends_the_old_questions_too),
