@@ -33,7 +33,7 @@ static const char *fold_name(struct arena *memory, struct span name)
 {
 	if (name.n > 1 && name.p[name.n - 1] == '.')
 		name.n--;
-	if (name.n == 0 || name.n > NAME_MOST)
+	if (name.n == 0 || name.n > NAME_MOST || memmem(name.p, name.n, "..", 2))
 		return NULL;
 	struct span copy = arena_dup(memory, name);
 	for (size_t i = 0; i < copy.n; i++) {
@@ -119,6 +119,8 @@ const char *value_host_port(struct arena *memory, const char *text, const char *
 		return arena_printf(memory, "is a host and a port, without http:// in front: \"HOST:PORT\", not \"%s\"", text);
 	if (name.n == 0 || !split_port(&name, port))
 		return arena_printf(memory, "is a host and a port, \"HOST:PORT\", not \"%s\"", text);
+	if (*port == 0 && name.p[0] != '[' && memchr(name.p, ':', name.n))
+		return arena_printf(memory, "has no port: write \"[%s]:8080\", or whatever its port is", text);
 	if (*port == 0)
 		return arena_printf(memory, "has no port: write \"%s:8080\", or whatever its port is", text);
 	bool v6 = name.n && name.p[0] == '[';

@@ -49,15 +49,24 @@ static struct written place(const struct reading *r, const struct token *t)
 
 #define ERROR_AT(r, t, ...) complain((r)->o->complaints, COMPLAINT_ERROR, place((r), (t)), __VA_ARGS__)
 
+/* Complains of a token that is used and is not right. */
+static bool is_sound(const struct reading *r, const struct token *t)
+{
+	if (t->problem)
+		ERROR_AT(r, t, "%s", t->problem);
+	return !t->problem;
+}
+
 static bool is_value(const struct token *t)
 {
 	return t->kind == TOKEN_WORD || t->kind == TOKEN_STRING;
 }
 
-/* Leaves out the rest of a statement that is not understood: what follows on the same line, and blocks begun there. */
-static void skip_statement(struct reading *r)
+/* Leaves out the rest of a statement that is not understood and whose name is in `line`: what follows on the same line, and
+ * blocks begun there. */
+static void skip_statement(struct reading *r, int line)
 {
-	int line = r->token.line, depth = 0;
+	int depth = 0;
 	while (r->token.kind != TOKEN_END && (depth > 0 || r->token.line == line || r->token.kind == TOKEN_OPEN)) {
 		if (r->token.kind == TOKEN_CLOSE && depth == 0)
 			return;
@@ -96,20 +105,39 @@ static const struct entry *entry_named(const struct entry *of, const char *name)
 	return e;
 }
 
-struct written outline_where(const struct entry *root, const char *block, const char *name)
+const struct entry *outline_find(const struct entry *root, const char *block, const char *name)
 {
 	const struct entry *outer = block ? entry_named(root, block) : root;
-	const struct entry *e = outer ? entry_named(outer, name) : NULL;
-	return e ? e->where : outer ? outer->where : root->where;
+	return outer ? entry_named(outer, name) : NULL;
 }
 
-/* A value behind '=': appended to the text, its line kept. */
-static void take_value(struct reading *r)
+struct written outline_where(const struct entry *root, const char *block, const char *name)
 {
+	const struct entry *e = outline_find(root, block, name);
+	return e ? e->where : root->where;
+}
+
+/* Is the token in hand the name of the next setting, not a value: is there a '=' behind it? */
+static bool is_next_name(const struct reading *r)
+{
+	struct scanner ahead = r->scanner;
+	struct token then;
+	if (r->token.kind != TOKEN_WORD)
+		return false;
+	ahead.complaints = NULL;
+	scan_next(&ahead, &then);
+	return then.kind == TOKEN_EQUALS;
+}
+
+/* The value in hand: appended to the text, its line kept. */
+static bool take_value(struct reading *r)
+{
+	bool sound = is_sound(r, &r->token);
 	buf_adds(&r->o->text, r->lines.n ? ", " : "");
 	buf_add(&r->o->text, r->token.raw);
 	buf_add(&r->lines, span_make((const char *)&r->token.line, sizeof(r->token.line)));
 	advance(r);
+	return sound;
 }
 
 /* "{" value "," value "}" with the brace in hand. False: the list was not understood, and has been complained of. */
@@ -119,15 +147,14 @@ static bool read_list(struct reading *r, const struct setting *row)
 	bool good = true;
 	advance(r);
 	while (r->token.kind != TOKEN_CLOSE) {
-		if (!is_value(&r->token)) {
+		if (!is_value(&r->token) || is_next_name(r)) {
 			ERROR_AT(r, &open, "the list of %s that begins here has no closing }", row->name);
 			return false;
 		}
-		good = good && !r->token.bad;
-		take_value(r);
+		good = take_value(r) && good;
 		if (r->token.kind == TOKEN_COMMA) {
 			advance(r);
-		} else if (is_value(&r->token)) {
+		} else if (is_value(&r->token) && !is_next_name(r)) {
 			ERROR_AT(r, &r->token, "a comma is missing in front of %.*s in the list of %s", SPAN_ARG(r->token.raw),
 			         row->name);
 			good = false;
@@ -137,36 +164,37 @@ static bool read_list(struct reading *r, const struct setting *row)
 	return good;
 }
 
-static bool read_values(struct reading *r, const struct setting *row)
+static bool read_values(struct reading *r, const struct entry *e)
 {
+	const struct setting *row = e->row;
 	if (r->token.kind == TOKEN_OPEN && setting_is_list(row))
 		return read_list(r, row);
 	if (r->token.kind == TOKEN_OPEN) {
 		ERROR_AT(r, &r->token, "%s takes one value, not a list", row->name);
-		skip_statement(r);
+		skip_statement(r, r->token.line);
 		return false;
 	}
-	if (!is_value(&r->token)) {
-		ERROR_AT(r, &r->token, "%s has no value behind the =", row->name);
+	if (!is_value(&r->token) || is_next_name(r)) {
+		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s has no value behind the =", row->name);
 		return false;
 	}
-	bool good = !r->token.bad;
-	take_value(r);
-	return good;
+	return take_value(r);
 }
 
-static bool take_equals(struct reading *r, const struct setting *row)
+static bool take_equals(struct reading *r, const struct entry *e)
 {
+	const struct setting *row = e->row;
 	if (r->token.kind == TOKEN_EQUALS) {
 		advance(r);
 		return true;
 	}
 	if (r->token.kind == TOKEN_ADD)
-		ERROR_AT(r, &r->token, "+= is not used here: write all values of %s in one list", row->name);
+		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "+= is not used here: write all values of %s in one list",
+		         row->name);
 	else
-		ERROR_AT(r, &r->token, "%s wants a = in front of its value: %s = %s", row->name, row->name,
-		         setting_is_list(row) ? "{...}" : "...");
-	skip_statement(r);
+		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s wants a = in front of its value: %s = %s", row->name,
+		         row->name, setting_is_list(row) ? "{...}" : "...");
+	skip_statement(r, e->where.line);
 	return false;
 }
 
@@ -186,11 +214,11 @@ static void read_setting(struct reading *r, struct entry *e)
 {
 	struct buf *text = &r->o->text;
 	size_t from = text->n;
-	bool good = take_equals(r, e->row);
+	bool good = take_equals(r, e);
 	if (good) {
 		buf_clear(&r->lines);
 		buf_addf(text, setting_is_list(e->row) ? "%s = {" : "%s = ", e->row->name);
-		good = read_values(r, e->row) && keep_lines(r, e);
+		good = read_values(r, e) && keep_lines(r, e);
 		buf_adds(text, setting_is_list(e->row) ? "} " : " ");
 	}
 	if (good)
@@ -232,14 +260,13 @@ static bool check_repeated(struct reading *r, const struct entry *in, const stru
 	for (const struct entry *e = in->children; e; e = e->next) {
 		if (e->row != row || (row->repeated && (!title || !e->title || strcmp(e->title, title) != 0)))
 			continue;
-		if (title)
+		if (row->repeated)
 			ERROR_AT(r, name,
 			         "a second %s \"%s\": the first is in %s:%d; give it another %s, or make one block of both",
-			         row->name, title, e->where.file, e->where.line,
-			         row->block && row->block->title_means ? row->block->title_means : "title");
+			         row->name, title, e->where.file, e->where.line, row->block->title_means);
 		else
-			ERROR_AT(r, name, "%s is given twice: the first is in %s:%d; take one out", row->name, e->where.file,
-			         e->where.line);
+			ERROR_AT(r, name, "%s%s%s is given twice: the first is in %s:%d; take one out", row->name,
+			         row->title ? " " : "", row->title ? row->title : "", e->where.file, e->where.line);
 		return false;
 	}
 	return true;
@@ -255,7 +282,7 @@ static bool take_title(struct reading *r, const struct setting *row, const struc
 		         wanted ? " TITLE" : "");
 		advance(r);
 		if (r->token.kind != TOKEN_OPEN) {
-			skip_statement(r);
+			skip_statement(r, name->line);
 			return false;
 		}
 		return true;
@@ -305,11 +332,11 @@ static void read_block_statement(struct reading *r, const struct open_block *in,
 	if (!take_title(r, row, name, &title))
 		return;
 	const char *kept = title.kind == TOKEN_END ? NULL : title.value;
-	bool good = !title.bad && (!row->title == !row->block->title_means || kept) &&
-	            check_repeated(r, in->entry, row, kept, name);
+	bool wanted = row->title || row->block->title_means;
+	bool good = is_sound(r, &title) && wanted == (kept != NULL) && check_repeated(r, in->entry, row, kept, name);
 	if (r->token.kind != TOKEN_OPEN) {
 		ERROR_AT(r, name, "%s is a block: write { } behind it", row->name);
-		skip_statement(r);
+		skip_statement(r, name->line);
 		return;
 	}
 	struct entry *e = entry_add(r, in->entry, row, name);
@@ -388,13 +415,13 @@ static void read_include(struct reading *r, const struct open_block *in, const s
 	}
 	if (!parens || path.kind == TOKEN_END || r->token.kind != TOKEN_RIGHT) {
 		ERROR_AT(r, name, "write include(\"FILE\")");
-		skip_statement(r);
+		skip_statement(r, name->line);
 		return;
 	}
 	advance(r);
 	if (in->outer)
 		ERROR_AT(r, name, "include stands outside of all blocks");
-	else if (!path.bad)
+	else if (is_sound(r, &path))
 		include_file(r, name, path.value);
 }
 
@@ -410,9 +437,9 @@ static void read_statement(struct reading *r, const struct open_block *in, const
 		if (row)
 			ERROR_AT(r, name, "%s%s%s is not supported by this version yet: take it out", in->table->name,
 			         in->outer ? " " : "", row->name);
-		else if (!name->bad)
+		else if (is_sound(r, name))
 			complain_unknown(r, in, name);
-		skip_statement(r);
+		skip_statement(r, name->line);
 		return;
 	}
 	if (row->type == SETTING_BLOCK) {
@@ -429,6 +456,19 @@ static void read_statement(struct reading *r, const struct open_block *in, const
 		return;
 	r->o->text.n = from;
 	e->row = NULL;
+}
+
+/* Something that is no name where a name should stand. */
+static void refuse_name(struct reading *r, const struct token *name)
+{
+	if (!is_sound(r, name))
+		return;
+	if (name->kind != TOKEN_STRING) {
+		ERROR_AT(r, name, "the name of a setting should stand here, not %.*s", SPAN_ARG(name->raw));
+		return;
+	}
+	ERROR_AT(r, name, "the name of a setting should stand here, without quotes, not %.*s", SPAN_ARG(name->raw));
+	skip_statement(r, name->line);
 }
 
 /* Up to the block's closing brace, which is taken; or to the name that shows that it is missing, which is left. */
@@ -449,8 +489,8 @@ static void read_statements(struct reading *r, const struct open_block *in)
 			read_statement(r, in, &name);
 		else if (name.kind == TOKEN_CLOSE)
 			ERROR_AT(r, &name, "a } that closes nothing");
-		else if (!name.bad)
-			ERROR_AT(r, &name, "the name of a setting should stand here, not %.*s", SPAN_ARG(name.raw));
+		else
+			refuse_name(r, &name);
 		if (!in->outer)
 			buf_addc(&r->o->text, '\n');
 	}

@@ -39,8 +39,9 @@ MUST_CHECK bool outline_file(struct outline *o, const char *path);
 /* The same for text that is not in a file; `name` stands for it in messages. */
 void outline_text(struct outline *o, const char *name, struct span text);
 
-/* Where a setting is written: outline_where(root, "limits", "field"), or with `block` NULL at the top level. Where its block
- * begins if it is not written itself; without either, the file as a whole. */
+/* A setting that was written: outline_find(root, "limits", "field"), or with `block` NULL one of the top level; NULL. */
+const struct entry *outline_find(const struct entry *root, const char *block, const char *name);
+/* Where that is; the file as a whole if it was not written. */
 struct written outline_where(const struct entry *root, const char *block, const char *name);
 
 /* The entries of one row among the children, in order: NULL when there are no more. */

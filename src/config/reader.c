@@ -219,25 +219,35 @@ static void refuse(struct reader *r, const struct entry *e, unsigned value, cons
 		complain(r->complaints, COMPLAINT_ERROR, where, "%s %s", e->row->name, problem);
 }
 
+static void read_list(struct reader *r, const struct setting *row, cfg_opt_t *option, const struct entry *e, void *list)
+{
+	unsigned values = cfg_opt_size(option);
+	list_begin(r, row, list, values);
+	for (unsigned i = 0; i < values && !r->starved; i++)
+		refuse(r, e, i, store_item(r, row, cfg_opt_getnstr(option, i), list));
+	if (values == 0)
+		refuse(r, e, 0, "has an empty list: name at least one, or take it out");
+}
+
+/* A value that is refused leaves the default, so that what depends on it is not complained of as well. */
 static void read_setting(struct reader *r, const struct setting *row, cfg_t *cfg, const struct entry *e, char *block)
 {
 	char key[64];
 	setting_key(row, key);
 	cfg_opt_t *option = e ? cfg_getopt(cfg, key) : NULL;
-	unsigned values = option ? cfg_opt_size(option) : 0;
-	if (!e || (!setting_is_list(row) && values == 0)) {
+	if (!option) {
 		store_fallback(r, row, block);
 		return;
 	}
-	if (setting_is_list(row))
-		list_begin(r, row, block + row->at, values);
-	for (unsigned i = 0; i < values && !r->starved; i++) {
-		const char *text = cfg_opt_getnstr(option, i);
-		refuse(r, e, i,
-		       setting_is_list(row) ? store_item(r, row, text, block + row->at) : store_scalar(r, row, text, block));
+	if (setting_is_list(row)) {
+		read_list(r, row, option, e, block + row->at);
+		return;
 	}
-	if (setting_is_list(row) && values == 0)
-		refuse(r, e, 0, "has an empty list: name at least one, or take it out");
+	ASSERT(cfg_opt_size(option) == 1);
+	const char *problem = store_scalar(r, row, cfg_opt_getnstr(option, 0), block);
+	refuse(r, e, 0, problem);
+	if (problem)
+		store_fallback(r, row, block);
 }
 
 static void read_block(struct reader *r, const struct settings_block *block, cfg_t *cfg, const struct entry *e,

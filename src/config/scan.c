@@ -25,6 +25,18 @@ static struct written here(const struct scanner *s)
 	return (struct written){s->file, s->line};
 }
 
+static const char *kept(const char *text)
+{
+	return text ? text : "this value is too long";
+}
+
+/* The first thing wrong with a token is the one that is told. */
+#define FAULT(s, t, ...)                                                 \
+	do {                                                                 \
+		if (!(t)->problem)                                               \
+			(t)->problem = kept(arena_printf((s)->memory, __VA_ARGS__)); \
+	} while (0)
+
 static void next_line(struct scanner *s)
 {
 	s->line++;
@@ -44,8 +56,9 @@ static void skip_block_comment(struct scanner *s)
 			s->line_at = s->at + 1;
 		}
 	}
-	complain(s->complaints, COMPLAINT_ERROR, began,
-	         "the comment that begins here with /* has no end: close it with */");
+	if (s->complaints)
+		complain(s->complaints, COMPLAINT_ERROR, began,
+		         "the comment that begins here with /* has no end: close it with */");
 }
 
 static void skip_blanks(struct scanner *s)
@@ -80,41 +93,26 @@ static void expand_variable(struct scanner *s, struct span inside, struct token 
 	const char *cut = inside.n ? memmem(inside.p, inside.n, ":-", 2) : NULL;
 	size_t n = cut ? (size_t)(cut - inside.p) : inside.n;
 	if (n == 0 || n >= sizeof(name)) {
-		complain(s->complaints, COMPLAINT_ERROR, here(s), "${%.*s}: the name of a variable is missing or too long",
-		         SPAN_ARG(inside));
-		t->bad = true;
+		FAULT(s, t, "${%.*s}: the name of a variable is missing or too long", SPAN_ARG(inside));
 		return;
 	}
 	memcpy(name, inside.p, n);
 	name[n] = '\0';
 	const char *found = getenv(name);
-	if (!found && !cut) {
-		complain(s->complaints, COMPLAINT_ERROR, here(s),
-		         "the environment has no variable %s: set it, or write ${%s:-VALUE} to have a value without it", name,
-		         name);
-		t->bad = true;
-	} else {
+	if (found || cut)
 		buf_add(value, found ? span_of(found) : span_make(cut + 2, inside.n - n - 2));
-	}
-}
-
-static void complain_of_escape(struct scanner *s, char escaped, struct span written)
-{
-	if (is_control(escaped))
-		complain(s->complaints, COMPLAINT_ERROR, here(s), "a backslash at the end of a line: a value ends on its line");
 	else
-		complain(s->complaints, COMPLAINT_ERROR, here(s),
-		         "unknown escape \\%c in \"%.*s\": between double quotes a backslash may only stand before \" \\ or $; "
-		         "write the value in single quotes: '%.*s'",
-		         escaped, SPAN_ARG(written), SPAN_ARG(written));
+		FAULT(s, t, "the environment has no variable %s: set it, or write ${%s:-VALUE} to have a value without it",
+		      name, name);
 }
 
-/* The inside of the quotes that begin at s->at, up to the closing quote or the end of the line. */
+/* The inside of the quotes that begin at s->at, up to the closing quote or the end of the line. A backslash takes what
+ * follows along, even the end of the line: such a text is refused as a whole. */
 static struct span quoted_text(const struct scanner *s, char quote)
 {
 	size_t at = s->at + 1;
 	while (at < s->text.n && byte_at(s, at) != quote && byte_at(s, at) != '\n')
-		at += byte_at(s, at) == '\\' && at + 1 < s->text.n && byte_at(s, at + 1) != '\n' ? 2 : 1;
+		at += byte_at(s, at) == '\\' && at + 1 < s->text.n ? 2 : 1;
 	return span_make(s->text.p + s->at + 1, at - s->at - 1);
 }
 
@@ -127,13 +125,20 @@ static size_t take_escape(struct scanner *s, struct span text, size_t i, char qu
 		buf_addc(value, escaped);
 		return 2;
 	}
+	if (escaped == '\n' || escaped == '\r') {
+		FAULT(s, t, "a backslash at the end of the line: a value ends on its line");
+		return 2;
+	}
 	if (quote == '\'') { /* single quotes keep what they do not know */
 		buf_addc(value, '\\');
 		return 1;
 	}
-	if (!t->bad)
-		complain_of_escape(s, escaped, text);
-	t->bad = true;
+	if (is_control(escaped))
+		return 1;
+	FAULT(s, t,
+	      "unknown escape \\%c in \"%.*s\": between double quotes a backslash may only stand before \" \\ or $; "
+	      "write the value in single quotes: '%.*s'",
+	      escaped, SPAN_ARG(text), SPAN_ARG(text));
 	return 2;
 }
 
@@ -141,8 +146,7 @@ static size_t take_variable(struct scanner *s, struct span text, size_t i, struc
 {
 	const char *close = memchr(text.p + i, '}', text.n - i);
 	if (!close) {
-		complain(s->complaints, COMPLAINT_ERROR, here(s), "${ without its }: write \\$ for a dollar sign");
-		t->bad = true;
+		FAULT(s, t, "${ without its }: write \\$ for a dollar sign");
 		return text.n - i;
 	}
 	size_t n = (size_t)(close - (text.p + i)) + 1;
@@ -166,37 +170,43 @@ static void decode(struct scanner *s, struct span text, char quote, struct token
 /* Keeps the decoded value, once it is known to be free of control characters (a variable may bring them too). */
 static void keep_value(struct scanner *s, struct token *t, struct buf *value)
 {
-	for (size_t i = 0; i < value->n && !t->bad; i++) {
-		if (!is_control(value->p[i]))
-			continue;
-		complain(s->complaints, COMPLAINT_ERROR, here(s), "a control character (byte 0x%02x) in a value: take it out",
-		         (unsigned char)value->p[i]);
-		t->bad = true;
-	}
+	for (size_t i = 0; i < value->n; i++)
+		if (is_control(value->p[i]))
+			FAULT(s, t, "a control character (byte 0x%02x) in a value: take it out", (unsigned char)value->p[i]);
 	t->value = arena_dup(s->memory, buf_span(value)).p;
-	if (buf_error(value) || !t->value) {
-		complain(s->complaints, COMPLAINT_ERROR, here(s), "this value is too long: %zu bytes", t->raw.n);
-		t->bad = true;
-		t->value = "";
-	}
+	if (!buf_error(value) && t->value)
+		return;
+	FAULT(s, t, "this value is too long: %zu bytes", t->raw.n);
+	t->value = "";
 }
 
 static void scan_string(struct scanner *s, struct token *t, struct buf *value)
 {
 	char quote = byte_at(s, s->at);
 	struct span text = quoted_text(s, quote);
+	bool closed = s->at + 1 + text.n < s->text.n && byte_at(s, s->at + 1 + text.n) == quote;
 	t->kind = TOKEN_STRING;
-	t->raw = span_make(text.p - 1, text.n + 2);
-	if (byte_at(s, s->at + 1 + text.n) == quote && s->at + 1 + text.n < s->text.n) {
-		s->at += text.n + 2;
-		decode(s, text, quote, t, value);
-		return;
+	t->raw = span_make(text.p - 1, text.n + 1 + closed);
+	decode(s, text, quote, t, value);
+	if (!closed)
+		FAULT(s, t, "the text that begins with %c has no closing %c on this line", quote, quote);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] != '\n')
+			continue;
+		s->line++;
+		s->line_at = s->at + 1 + i + 1;
 	}
-	t->raw.n--;
-	t->bad = true;
-	s->at += text.n + 1;
-	complain(s->complaints, COMPLAINT_ERROR, here(s), "the text that begins with %c has no closing %c on this line",
-	         quote, quote);
+	s->at += t->raw.n;
+}
+
+/* me${NAME}: libconfuse would see a word, braces and another word. */
+static void take_variable_in_word(struct scanner *s, struct token *t)
+{
+	FAULT(s, t, "a variable inside of an unquoted word: put quotes around the value");
+	while (!at_end(s) && byte_at(s, s->at) != '}' && byte_at(s, s->at) != '\n')
+		s->at++;
+	if (byte_at(s, s->at) == '}')
+		s->at++;
 }
 
 static void scan_word(struct scanner *s, struct token *t, struct buf *value)
@@ -207,24 +217,16 @@ static void scan_word(struct scanner *s, struct token *t, struct buf *value)
 			break;
 	struct span word = span_make(s->text.p + from, s->at - from);
 	t->kind = TOKEN_WORD;
+	if (word.n > 0 && word.p[word.n - 1] == '$' && byte_at(s, s->at) == '{')
+		take_variable_in_word(s, t);
+	while (word.n > 0 && word.p[word.n - 1] == ';') {
+		FAULT(s, t, "a semicolon: settings end without one; take it out");
+		word.n--;
+	}
+	if (word.n && memchr(word.p, '\\', word.n))
+		FAULT(s, t, "a backslash in an unquoted value: write '%.*s' in single quotes", SPAN_ARG(word));
 	t->raw = word;
-	if (word.n > 0 && word.p[word.n - 1] == '$' && byte_at(s, s->at) == '{') {
-		t->bad = true;
-		complain(s->complaints, COMPLAINT_ERROR, here(s),
-		         "a variable inside of an unquoted word: put quotes around the value");
-	}
-	while (t->raw.n > 0 && t->raw.p[t->raw.n - 1] == ';') {
-		if (t->raw.n == word.n)
-			complain(s->complaints, COMPLAINT_ERROR, here(s), "a semicolon: settings end without one; take it out");
-		t->bad = true;
-		t->raw.n--;
-	}
-	if (!t->bad && memchr(word.p, '\\', word.n)) {
-		t->bad = true;
-		complain(s->complaints, COMPLAINT_ERROR, here(s),
-		         "a backslash in an unquoted value: write '%.*s' in single quotes", SPAN_ARG(word));
-	}
-	buf_add(value, t->raw);
+	buf_add(value, word);
 }
 
 /* An unquoted ${NAME} is a value by itself. */

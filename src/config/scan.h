@@ -1,7 +1,8 @@
 /* Splits a settings file into the tokens that libconfuse will see, and finds what libconfuse lets pass: unknown escapes,
  * control characters, undefined variables, strings and comments without an end.
  *
- * Owner: tokens point into the text; decoded values live in the arena. Errors: complaints, and the token is marked bad. */
+ * Owner: tokens point into the text; decoded values live in the arena. Errors: a token carries what is wrong with it; whether
+ * that is worth a complaint is known to whoever uses it. A comment without an end is complained of here. */
 #ifndef FAIRLEAD_CONFIG_SCAN_H
 #define FAIRLEAD_CONFIG_SCAN_H
 
@@ -26,8 +27,8 @@ struct token {
 	struct span raw;   /* as written, quotes included: fit to be handed on */
 	const char *value; /* of words and strings: what it means */
 	int line;
-	int column; /* in bytes, from 0 */
-	bool bad;   /* complained about already */
+	int column;          /* in bytes, from 0 */
+	const char *problem; /* a sentence, or NULL */
 };
 
 struct scanner {
@@ -36,7 +37,7 @@ struct scanner {
 	const char *file;
 	int line;
 	struct arena *memory;
-	struct complaints *complaints;
+	struct complaints *complaints; /* NULL: look ahead without a word */
 };
 
 void scanner_init(struct scanner *s, const char *file, struct span text, struct arena *memory, struct complaints *c);

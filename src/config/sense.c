@@ -4,16 +4,18 @@
 
 #include "config/values.h"
 
-static void check_limits(struct settings *s, const struct entry *root, struct complaints *c)
+/* A part of the head is no larger than the head: a default follows, a written one is a mistake. */
+static void check_part(const struct settings *s, uint64_t *part, const char *name, const struct entry *root,
+                       struct complaints *c)
 {
 	char head[32];
+	if (*part <= s->limits.head)
+		return;
+	*part = s->limits.head;
 	value_size_text((int64_t)s->limits.head, head);
-	if (s->limits.field > s->limits.head)
-		complain(c, COMPLAINT_ERROR, outline_where(root, "limits", "field"),
-		         "field is larger than the whole head (%s): lower it, or raise head", head);
-	if (s->limits.target > s->limits.head)
-		complain(c, COMPLAINT_ERROR, outline_where(root, "limits", "target"),
-		         "target is larger than the whole head (%s): lower it, or raise head", head);
+	if (outline_find(root, "limits", name))
+		complain(c, COMPLAINT_ERROR, outline_where(root, "limits", name),
+		         "%s is larger than the whole head (%s): lower it, or raise head", name, head);
 }
 
 static bool is_server_address(struct span text)
@@ -48,6 +50,7 @@ void settings_make_sense(struct settings *s, const struct entry *root, struct co
 	settings_check_listens(s, c);
 	settings_check_upstreams(s, c);
 	settings_check_rules(s, c);
-	check_limits(s, root, c);
+	check_part(s, &s->limits.field, "field", root, c);
+	check_part(s, &s->limits.target, "target", root, c);
 	check_resolver(s, root, c);
 }

@@ -21,7 +21,7 @@ static bool is_loopback_only(const struct network_list *l)
 		if (!addr_is_loopback(&n->base) || n->bits < (n->base.sa.sa_family == AF_INET ? 8u : 128u))
 			return false;
 	}
-	return true;
+	return l->count > 0;
 }
 
 static void check_clients(const struct listen_settings *l, struct complaints *c)

@@ -115,6 +115,8 @@ struct span suggest_word(const char *words, const char *written)
 	struct span rest = span_of(words), word, best = SPAN_NONE;
 	unsigned least = NAME_MOST;
 	while (span_next(&rest, '|', &word)) {
+		if (strlen(written) >= 3 && span_starts_nocase(word, span_of(written)))
+			return word;
 		unsigned steps = distance(word, span_of(written));
 		if (steps < least) {
 			least = steps;
@@ -167,9 +169,10 @@ void suggest_setting(const struct settings_block *block, const char *name, struc
 		return;
 	}
 	const struct settings_block *home = home_of(&settings_table, name);
-	if (home)
-		buf_addf(to, home == &settings_table ? "; it stands outside of all blocks%s" : "; it belongs in a block of %s",
-		         home == &settings_table ? "" : home->name);
+	if (home == &settings_table)
+		buf_adds(to, "; it stands outside of all blocks");
+	else if (home)
+		buf_addf(to, "; it stands in a block: %s { ... }", home->name);
 	else if (near && is_near(steps, written))
 		buf_addf(to, "; did you mean %s?", near->name);
 }

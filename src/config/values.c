@@ -30,7 +30,7 @@ const char *value_bool(struct arena *memory, const char *text, bool *out)
 			return NULL;
 		}
 	}
-	return arena_printf(memory, "is true or false, not %s", text);
+	return arena_printf(memory, "is true or false, not \"%s\"", text);
 }
 
 static void unit_text(int64_t number, const struct unit *units, size_t count, char out[32])
@@ -69,25 +69,31 @@ static const char *limits_text(struct arena *memory, const struct setting *row, 
 	char least[32], most[32];
 	number_text(row, row->least, least);
 	number_text(row, row->most, most);
-	return arena_printf(memory, "is between %s and %s, not %s", least, most, written);
+	return arena_printf(memory, "is between %s and %s, not \"%s\"", least, most, written);
 }
 
-/* The unit's worth, or 0 with a complaint. */
-static int64_t unit_worth(struct arena *memory, const struct setting *row, struct span unit, const char *text,
-                          const char **problem)
+static const struct unit *unit_named(const struct setting *row, struct span name)
 {
 	const struct unit *units = row->type == SETTING_TIME ? time_units : size_units;
 	size_t count = row->type == SETTING_TIME ? LENGTH(time_units) : LENGTH(size_units);
-	const char *known = row->type == SETTING_TIME ? "ms s m h d" : "KB MB GB";
 	for (size_t i = 0; i < count; i++)
-		if (span_eq_nocase(unit, span_of(units[i].name)))
-			return units[i].worth;
-	if (unit.n == 0)
-		*problem = arena_printf(memory, "needs a unit (%s): write %s%s", known, text,
-		                        row->type == SETTING_TIME ? "s" : "KB");
+		if (span_eq_nocase(name, span_of(units[i].name)))
+			return &units[i];
+	return NULL;
+}
+
+/* What was written without a unit, as it may have been meant: seconds, or bytes. */
+static const char *bad_unit(struct arena *memory, const struct setting *row, uint64_t number, struct span unit)
+{
+	const char *known = row->type == SETTING_TIME ? "ms s m h d" : "KB MB GB";
+	char like[32];
+	if (unit.n)
+		return arena_printf(memory, "has an unknown unit \"%.*s\": there are %s", SPAN_ARG(unit), known);
+	if (row->type == SETTING_SIZE && number && number % 1024 == 0)
+		value_size_text((int64_t)number, like);
 	else
-		*problem = arena_printf(memory, "has an unknown unit \"%.*s\": there are %s", SPAN_ARG(unit), known);
-	return 0;
+		snprintf(like, sizeof(like), "%llu%s", (unsigned long long)number, row->type == SETTING_TIME ? "s" : "KB");
+	return arena_printf(memory, "needs a unit (%s): write %s", known, like);
 }
 
 const char *value_number(struct arena *memory, const struct setting *row, const char *text, int64_t *out)
@@ -101,14 +107,14 @@ const char *value_number(struct arena *memory, const struct setting *row, const 
 		const char *like = row->type == SETTING_TIME   ? " with a unit, like 30s"
 		                   : row->type == SETTING_SIZE ? " with a unit, like 64KB"
 		                                               : "";
-		return arena_printf(memory, "is a whole number%s, not %s", like, text);
+		return arena_printf(memory, "is a whole number%s, not \"%s\"", like, text);
 	}
-	const char *problem = NULL;
-	int64_t worth = row->type == SETTING_COUNT ? 1 : unit_worth(memory, row, unit, text, &problem);
-	if (problem)
-		return problem;
+	const struct unit *scale = row->type == SETTING_COUNT ? NULL : unit_named(row, unit);
+	int64_t worth = scale ? scale->worth : 1;
 	if (span_to_u64(digits, (uint64_t)(INT64_MAX / worth), &number) != 0)
 		return limits_text(memory, row, text);
+	if (!scale && row->type != SETTING_COUNT)
+		return bad_unit(memory, row, number, unit);
 	*out = (int64_t)number * worth;
 	if (*out < row->least || *out > row->most)
 		return limits_text(memory, row, text);
@@ -126,8 +132,8 @@ const char *value_choice(struct arena *memory, const struct setting *row, const 
 	}
 	struct span near = suggest_word(row->words, text);
 	if (near.n)
-		return arena_printf(memory, "is one of %s, not %s; did you mean %.*s?", row->words, text, SPAN_ARG(near));
-	return arena_printf(memory, "is one of %s, not %s", row->words, text);
+		return arena_printf(memory, "is one of %s, not \"%s\"; did you mean %.*s?", row->words, text, SPAN_ARG(near));
+	return arena_printf(memory, "is one of %s, not \"%s\"", row->words, text);
 }
 
 /* An IPv4-mapped base is the IPv4 network that it carries, since addresses are unmapped before they are matched. */
