@@ -1,0 +1,148 @@
+#include "console/views.h"
+
+#include "base/counters.h"
+#include "console/process.h"
+#include "proxy/end_reason.h"
+
+static void name_and_number(struct sheet *s, const char *name, int64_t n)
+{
+	sheet_string(s, name);
+	sheet_number(s, n);
+}
+
+static void name_and_string(struct sheet *s, const char *name, const char *text)
+{
+	sheet_string(s, name);
+	sheet_string(s, text);
+}
+
+static void fill_process(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	struct process_figures p;
+	process_read(&p);
+	name_and_string(s, "state", request->draining ? "draining" : "serving");
+	name_and_string(s, "version", FAIRLEAD_VERSION);
+	name_and_string(s, "settings", settings->source);
+	name_and_string(s, "pseudonym", settings->pseudonym);
+	name_and_number(s, "workers", settings->workers);
+	name_and_number(s, "uptime in s", p.up_s);
+	name_and_number(s, "processor time in ms", p.cpu_ms);
+	name_and_number(s, "memory in KiB", p.resident / 1024);
+	name_and_number(s, "descriptors", p.descriptors);
+	name_and_number(s, "descriptors at most", p.descriptors_most);
+	name_and_number(s, "threads", p.threads);
+}
+
+static void fill_listeners(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	for (unsigned i = 0; i < settings->listen_count; i++) {
+		const struct listen_settings *l = &settings->listens[i];
+		sheet_string(s, l->address);
+		sheet_string(s, l->role == ROLE_CONSOLE ? "console" : "proxy");
+		sheet_string(s, l->name);
+		sheet_number(s, l->clients.count);
+		sheet_number(s, l->intermediaries.count);
+	}
+}
+
+static void fill_upstreams(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	for (unsigned i = 0; i < settings->upstream_count; i++) {
+		const struct upstream_settings *u = &settings->upstreams[i];
+		for (unsigned k = 0; k < u->member_count; k++) {
+			sheet_string(s, u->name);
+			sheet_string(s, u->members[k].address);
+			sheet_yes_no(s, u->members[k].backup);
+			sheet_yes_no(s, u->tls.on);
+			sheet_yes_no(s, u->or_direct);
+		}
+	}
+}
+
+static void fill_routes(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	for (unsigned i = 0; i < settings->route_count; i++) {
+		const struct route_settings *r = &settings->routes[i];
+		char room[512];
+		struct buf to;
+		buf_over(&to, room, sizeof(room) - 4);
+		for (unsigned k = 0; k < r->to.count; k++) {
+			buf_adds(&to, k ? ", " : "");
+			buf_adds(&to, r->to.items[k].text);
+		}
+		struct span shown = buf_span(&to);
+		if (buf_error(&to) != 0) {
+			memcpy(room + shown.n, " ...", 4);
+			shown.n += 4;
+		}
+		sheet_text(s, shown);
+		sheet_string(s, r->via == VIA_DIRECT ? "direct" : r->upstream->name);
+		sheet_yes_no(s, r->pin);
+		sheet_yes_no(s, r->via_header);
+		sheet_number(s, r->where.line);
+	}
+}
+
+static void fill_access(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	for (unsigned i = 0; i < settings->access_count; i++) {
+		sheet_string(s, settings->access[i].action == ACCESS_ALLOW ? "allow" : "deny");
+		sheet_string(s, settings->access[i].text);
+		sheet_number(s, settings->access[i].where.line);
+	}
+}
+
+static void fill_counters(const struct responder_request *request, struct sheet *s)
+{
+	for (int i = 0; i < COUNTER_LIMIT; i++) {
+		sheet_string(s, counter_table[i].name);
+		sheet_number(s, counter_read(i));
+		sheet_string(s, counter_table[i].sentence);
+	}
+}
+
+static void fill_ends_that_came(const struct responder_request *request, struct sheet *s)
+{
+	for (int i = 0; i < END_LIMIT; i++) {
+		if (end_reason_counted(i) == 0)
+			continue;
+		sheet_string(s, end_reason_table[i].name);
+		sheet_number(s, end_reason_counted(i));
+		sheet_string(s, end_reason_table[i].administrator);
+	}
+}
+
+static void fill_ends(const struct responder_request *request, struct sheet *s)
+{
+	for (int i = 0; i < END_LIMIT; i++) {
+		const struct end_row *row = &end_reason_table[i];
+		sheet_string(s, row->name);
+		sheet_number(s, end_reason_counted(i));
+		sheet_number(s, row->status);
+		sheet_number(s, row->number);
+		sheet_string(s, row->error_type);
+		sheet_string(s, row->administrator);
+		sheet_string(s, row->remedy);
+	}
+}
+
+const struct view views[] = {
+	{"process", "This process", true, {"what", "value"}, fill_process},
+	{"listeners", "Listeners", true, {"address", "role", "name", "clients", "intermediaries"}, fill_listeners},
+	{"upstreams", "Parents", true, {"upstream", "member", "backup", "tls", "or-direct"}, fill_upstreams},
+	{"routes", "Routes, the first that matches wins", true, {"to", "via", "pin", "via-header", "line"}, fill_routes},
+	{"access", "Access rules, the first that matches wins", true, {"action", "rule", "line"}, fill_access},
+	{"ended", "How exchanges ended", true, {"reason", "count", "meaning"}, fill_ends_that_came},
+	{"counters", "Counters", true, {"name", "value", "meaning"}, fill_counters},
+	{"ends",
+     "All ends of an exchange",
+     false,
+     {"reason", "count", "status", "number", "error", "meaning", "remedy"},
+     fill_ends},
+};
+const unsigned view_count = sizeof(views) / sizeof(views[0]);
