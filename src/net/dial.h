@@ -1,4 +1,6 @@
-/* Connecting: Happy Eyeballs (RFC 8305) over the addresses of one host. */
+/* Connecting: Happy Eyeballs (RFC 8305) over the addresses of one host.
+ *
+ * Owner: the caller's stream. Threads: a fiber of any worker. Counts dial_failures_total, one for each attempt. */
 #ifndef FAIRLEAD_NET_DIAL_H
 #define FAIRLEAD_NET_DIAL_H
 
@@ -11,7 +13,8 @@ struct dial {
 	struct span host; /* a name or a literal */
 	uint16_t port;
 	mono_ms deadline;
-	/* Asked for every candidate address before connecting; false leaves it out. NULL: all are fine. */
+	/* Asked for every candidate address before connecting, also in the forms it carries (IPv4-mapped, NAT64; the
+	 * unspecified address is the loopback one); false leaves it out. NULL: all are fine. */
 	bool (*allowed)(const struct addr *a, void *arg);
 	void *allowed_arg;
 	const struct addr *source; /* bind to it; NULL: any */

@@ -12,7 +12,8 @@ struct tls_client_settings {
 	bool verify; /* true unless an administrator turned it off */
 };
 
-struct tls_client; /* made once per settings; thread-safe, counted by its owner */
+struct tls_client; /* made once per settings; thread-safe; streams hold it as long as they need it */
+/* 0, -ENOMEM, or -EINVAL with the reason on the heap in *why, to be freed. Encrypted keys are not asked for. */
 MUST_CHECK int tls_client_new(const struct tls_client_settings *settings, struct tls_client **out, char **why);
 void tls_client_free(struct tls_client *c);
 
@@ -20,7 +21,7 @@ void tls_client_free(struct tls_client *c);
 MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why,
                            size_t n);
 
-/* For stream.c and nobody else. */
+/* For stream.c and nobody else. An end without close_notify is -ECONNRESET, never 0: somebody may have cut it short. */
 ssize_t tls_read(struct stream *s, void *p, size_t n); /* >0, 0 end, -EAGAIN, -errno */
 ssize_t tls_write(struct stream *s, const void *p, size_t n);
 bool tls_has_pending(const struct stream *s);
