@@ -207,7 +207,6 @@ static void worker_begins(unsigned index, void *arg)
 {
 	struct program *p = arg;
 	struct resolve_settings resolver = resolver_of(p->edition->settings);
-	counters_attach();
 	int error = resolve_start(&resolver);
 	if (!error)
 		error = service_start(index, p->edition, p->process_id, responders);

@@ -162,25 +162,40 @@ void worker_trim_soon(struct worker *w)
 
 /* ---- Stopping */
 
-void worker_on_stop(void (*fn)(void *arg), void *arg)
+static void add_hook(struct stop_hook **hooks, void (*fn)(void *arg), void *arg)
 {
 	struct stop_hook *h = malloc(sizeof(*h));
 	if (!h)
 		die("no memory");
-	*h = (struct stop_hook){self->stop_hooks, fn, arg};
-	self->stop_hooks = h;
+	*h = (struct stop_hook){*hooks, fn, arg};
+	*hooks = h;
+}
+
+static void call_hooks(struct stop_hook **hooks)
+{
+	struct stop_hook *h;
+	while ((h = *hooks)) {
+		*hooks = h->next;
+		h->fn(h->arg);
+		free(h);
+	}
+}
+
+void worker_on_stop(void (*fn)(void *arg), void *arg)
+{
+	add_hook(&self->stop_hooks, fn, arg);
+}
+
+void worker_on_end(void (*fn)(void *arg), void *arg)
+{
+	add_hook(&self->end_hooks, fn, arg);
 }
 
 static void be_told_to_stop(struct message *m)
 {
 	struct worker *w = CONTAINER_OF(m, struct worker, stop);
 	w->stopping = true;
-	struct stop_hook *h;
-	while ((h = w->stop_hooks)) {
-		w->stop_hooks = h->next;
-		h->fn(h->arg);
-		free(h);
-	}
+	call_hooks(&w->stop_hooks);
 	fibers_cancel_all(w);
 }
 
@@ -221,6 +236,7 @@ static void *worker_main(void *arg)
 	w->start(w->index, w->start_arg);
 	run(w);
 	read_mail(w);
+	call_hooks(&w->end_hooks);
 	release_deferred(w);
 	timer_stop(&w->trim);
 	fibers_trim(w, w->stacks.count);

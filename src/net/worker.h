@@ -41,6 +41,8 @@ unsigned worker_fibers(void);
 /* In a worker: calls fn(arg) in its loop when workers_stop() was called, before the fibers are told, so that whatever
  * has no fiber (idle connections, listeners) can be closed. The last one added is called first. */
 void worker_on_stop(void (*fn)(void *arg), void *arg);
+/* In a worker: calls fn(arg) when its last fiber has ended, so that what fibers used can be freed. */
+void worker_on_end(void (*fn)(void *arg), void *arg);
 
 /* Runs fn(arg) in the worker's loop (not on a fiber). From any thread. The message is the caller's until fn runs. */
 struct message {

@@ -65,7 +65,7 @@ struct worker {
 	struct link relays;
 	bool relays_told;
 	bool stopping;
-	struct stop_hook *stop_hooks;
+	struct stop_hook *stop_hooks, *end_hooks;
 	/* For the sanitizers: the thread's own stack. */
 	const void *stack_base;
 	size_t stack_size;

@@ -85,6 +85,24 @@ static int take_into_use(struct edition *edition)
 	return 0;
 }
 
+static void cut_everything(void *unused)
+{
+	service_cut();
+	upstream_pool_empty(&mine->pool);
+}
+
+static void service_end(void *unused)
+{
+	struct client *client;
+	LIST_EACH(client, &mine->clients, struct client, link)
+		client_cut(client);
+	upstream_pool_fini(&mine->pool);
+	if (mine->lease)
+		lease_drop(mine->lease);
+	free(mine);
+	mine = NULL;
+}
+
 int service_start(unsigned index, struct edition *edition, uint32_t process_id, const struct responder *const *responders)
 {
 	mine = calloc(1, sizeof(*mine));
@@ -96,6 +114,8 @@ int service_start(unsigned index, struct edition *edition, uint32_t process_id, 
 	list_init(&mine->clients);
 	list_init(&mine->tunnels);
 	upstream_pool_init(&mine->pool);
+	worker_on_stop(cut_everything, NULL);
+	worker_on_end(service_end, NULL);
 	return take_into_use(edition);
 }
 
