@@ -5,14 +5,14 @@
 static const char STYLE[] =
 	":root{color-scheme:light dark;--text:#1d2733;--soft:#56616e;--ground:#f6f7f9;--card:#fff;--line:#d5dae1}"
 	"@media(prefers-color-scheme:dark){:root{--text:#e6e9ee;--soft:#a3adb9;--ground:#14181d;--card:#1d232a;--line:#39424d}}"
-	"body{margin:0 auto;max-width:72rem;padding:1.5rem;background:var(--ground);color:var(--text);"
+	"body{margin:0 auto;max-width:90rem;padding:1.5rem;background:var(--ground);color:var(--text);"
 	"font:.9375rem/1.5 system-ui,sans-serif}"
 	"h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.8rem 0 .5rem}a{color:inherit}nav a{margin-right:1rem}"
 	"div{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:.5rem}"
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{text-align:left;vertical-align:top;padding:.3rem .75rem;border-bottom:1px solid var(--line)}"
-	"tr:last-child td{border-bottom:0}th{color:var(--soft);font-weight:600}"
-	".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}";
+	"td{overflow-wrap:anywhere}td:first-child,.n{white-space:nowrap}.n{font-variant-numeric:tabular-nums}"
+	"tr:last-child td{border-bottom:0}th{color:var(--soft);font-weight:600;white-space:nowrap}";
 
 void page_begin(struct buf *to, enum sheet_form form, const char *title, bool several)
 {

@@ -2,7 +2,7 @@
 
 #include "base/counters.h"
 #include "console/process.h"
-#include "proxy/end_reason.h"
+#include "proxy/explain.h"
 
 static void name_and_number(struct sheet *s, const char *name, int64_t n)
 {
@@ -106,6 +106,16 @@ static void fill_counters(const struct responder_request *request, struct sheet 
 	}
 }
 
+/* A sentence of the table of ends, of no exchange in particular. */
+static void sheet_sentence(struct sheet *s, const char *sentence)
+{
+	char room[SENTENCE];
+	struct buf b;
+	buf_over(&b, room, sizeof(room));
+	explain(NULL, sentence, FOR_ADMINISTRATOR, &b);
+	sheet_text(s, buf_span(&b));
+}
+
 static void fill_ends_that_came(const struct responder_request *request, struct sheet *s)
 {
 	for (int i = 0; i < END_LIMIT; i++) {
@@ -113,7 +123,7 @@ static void fill_ends_that_came(const struct responder_request *request, struct 
 			continue;
 		sheet_string(s, end_reason_table[i].name);
 		sheet_number(s, end_reason_counted(i));
-		sheet_string(s, end_reason_table[i].administrator);
+		sheet_sentence(s, end_reason_table[i].administrator);
 	}
 }
 
@@ -124,10 +134,13 @@ static void fill_ends(const struct responder_request *request, struct sheet *s)
 		sheet_string(s, row->name);
 		sheet_number(s, end_reason_counted(i));
 		sheet_number(s, row->status);
-		sheet_number(s, row->number);
+		if (row->number)
+			sheet_number(s, row->number);
+		else
+			sheet_string(s, NULL);
 		sheet_string(s, row->error_type);
-		sheet_string(s, row->administrator);
-		sheet_string(s, row->remedy);
+		sheet_sentence(s, row->administrator);
+		sheet_sentence(s, row->remedy);
 	}
 }
 

@@ -21,6 +21,10 @@ static void add_capital(struct buf *to, bool capital, const char *text)
 
 static void add_hop(const struct record *r, enum audience who, bool capital, struct buf *to)
 {
+	if (!r) {
+		add_capital(to, capital, "the next hop");
+		return;
+	}
 	bool parent = record_through_parent(r);
 	struct span name = parent ? span_of(r->hop) : r->host;
 	add_capital(to, capital, parent ? "the parent" : "the site");
@@ -43,7 +47,7 @@ void explain(const struct record *r, const char *sentence, enum audience who, st
 			add_hop(r, who, at == sentence, to);
 			at += 5;
 		} else if (strncmp(at, "{site}", 6) == 0) {
-			if (r->host.n)
+			if (r && r->host.n)
 				buf_add(to, cut(r->host));
 			else
 				add_capital(to, at == sentence, "that site");

@@ -12,7 +12,8 @@ enum { SENTENCE = 1024 };
 
 enum audience { FOR_USER, FOR_ADMINISTRATOR };
 
-/* A sentence with {hop} and {site} filled in; for administrators {hop} has its address. */
+/* A sentence with {hop} and {site} filled in; for administrators {hop} has its address. Without a record: of no exchange in
+ * particular. */
 void explain(const struct record *r, const char *sentence, enum audience who, struct buf *to);
 
 /* A request target that may be shown: `before` and `after` the user name and password that somebody may have put in. */

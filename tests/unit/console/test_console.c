@@ -157,6 +157,7 @@ static void every_view_is_json(void **state)
 	ASKED all;
 	ask(&all, "/", "application/json");
 	assert_true(json_is_valid(all.body));
+	assert_false(has(all.body, "{hop}") || has(all.body, "{site}"));
 	assert_true(has(all.body, "\"listeners\":["));
 	assert_true(has(all.body,
 	                "{\"upstream\":\"head-office\",\"member\":\"proxy2.example:8080\",\"backup\":true,\"tls\":false,"
