@@ -1,22 +1,13 @@
 #include "http/framing.h"
 
-/* What RFC 9110 6.5.1 keeps out of trailers, and what has no number: a recipient that merges trailers into the head must not
- * get from us what it would then act on. */
-static bool is_known_control(enum field_id id)
+/* Of the names with a number these alone frame, route, authenticate or control nothing (RFC 9110 6.5.1). */
+static bool is_harmless(enum field_id id)
 {
-	switch (id) {
-	case FIELD_OTHER:
-	case FIELD_ACCEPT:
-	case FIELD_PROXY_STATUS:
-	case FIELD_REFERER:
-	case FIELD_SERVER:
-	case FIELD_USER_AGENT:
-		return false;
-	default:
-		return true;
-	}
+	return id == FIELD_ACCEPT || id == FIELD_PROXY_STATUS || id == FIELD_REFERER || id == FIELD_SERVER ||
+	       id == FIELD_USER_AGENT;
 }
 
+/* A recipient that merges trailers into the head must not get from us what it would then act on. */
 bool trailer_field_allowed(struct span name)
 {
 	static const struct span refused[] = {
@@ -35,8 +26,9 @@ bool trailer_field_allowed(struct span name)
 		{"Clear-Site-Data", 15},
 		{"Strict-Transport-Security", 25},
 	};
-	if (is_known_control(field_id_of(name)))
-		return false;
+	enum field_id id = field_id_of(name);
+	if (id != FIELD_OTHER)
+		return is_harmless(id);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		if (span_eq_nocase(name, refused[i]))
 			return false;

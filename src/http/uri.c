@@ -8,7 +8,7 @@ static bool v6_is_valid(struct span host)
 {
 	char copy[INET6_ADDRSTRLEN + 1];
 	struct in6_addr unused;
-	if (host.n >= sizeof(copy) || host.n == 0)
+	if (host.n >= sizeof(copy) || host.n == 0 || memchr(host.p, '\0', host.n))
 		return false;
 	memcpy(copy, host.p, host.n);
 	copy[host.n] = '\0';
