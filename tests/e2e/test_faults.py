@@ -418,6 +418,14 @@ def test_an_idle_tunnel_is_closed(proxy):
     wait_until(lambda: any(r["x-end"] == "tunnel-idle" for r in proxy.log()), "tunnel-idle in the log")
 
 
+def test_an_idle_client_is_closed(fairlead):
+    proxy = fairlead(timeouts="idle = 1s")
+    with ScriptedOrigin(answering(ok())) as o, proxy.connect() as used, proxy.connect() as fresh:
+        assert used.ask(absolute(o.authority)).status == 200
+        begin = time.monotonic()
+        assert used.closed(4) and fresh.closed(4) and time.monotonic() - begin > 0.5
+
+
 # ---- very many -------------------------------------------------------------------------------------------------------
 
 IDLE = 10_000

@@ -5,11 +5,14 @@ import os
 import re
 import signal
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
 import pytest
 
+from lab import wire
 from lab.dns import Dns
 from lab.fairlead import OPEN_LOOPBACK, Fairlead, absolute
 from lab.processes import wait_until
@@ -625,7 +628,8 @@ def test_health_and_metrics(fairlead):
         for _ in range(3):
             assert c.ask(absolute(o.authority)).status == 200
         figures = proxy.metrics()
-        assert figures["client_connections"] == 1 and figures["exchanges_total"] >= 3
+        assert figures["client_connections"] == 2, "ours, and the one that asks"
+        assert figures["exchanges_total"] >= 3
         assert figures["server_connections_total"] == 1 and figures["server_connections_reused_total"] == 2
     assert proxy.health() == 200
 
@@ -730,6 +734,67 @@ def test_a_parent_gets_the_absolute_form(fairlead):
         proxy.ask(absolute("a.example:8080", "/x?y", fields="Proxy-Authorization: Basic eA==\r\n"))
     assert seen[0].start == "GET http://a.example:8080/x?y HTTP/1.1" and seen[0].get("Host") == "a.example:8080"
     assert seen[0].get("Proxy-Authorization") is None
+
+
+def test_a_parent_that_wants_a_sign_in_is_named(fairlead):
+    """Its 407 is not the client's to answer: 12201 says which hop wanted what."""
+    wants = "HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=\"p\"\r\nContent-Length: 2\r\n\r\nno"
+    with ScriptedOrigin(answering(wants)) as parent:
+        proxy = fairlead(upstreams=f'upstream head-office {{ member "127.0.0.1:{parent.port}" {{ }} }}',
+                         routes='route { to = {"*"}  via = head-office }')
+        answer = proxy.ask(absolute("a.example"))
+        tunnel = proxy.ask("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n")
+    assert answer.status == tunnel.status == 502
+    assert b"12201" in answer.body and b"head-office" in answer.body and "12201" in tunnel.reason
+    assert answer.get("Proxy-Authenticate") is None
+    assert [r["sc-win32-status"] for r in proxy.log(2)] == ["12201"] * 2
+
+
+def test_a_parent_over_tls_must_show_the_right_certificate(fairlead, lab):
+    d = lab.folder("tls")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=parent.lab.test", "-addext", "subjectAltName=DNS:parent.lab.test", "-keyout", f"{d}/key.pem",
+                    "-out", f"{d}/cert.pem"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{d}/cert.pem", f"{d}/key.pem")
+    body = "x" * 3_000_000
+
+    def script(w):
+        inner = wire.Wire(context.wrap_socket(w.sock, server_side=True))
+        while True:
+            inner.request()
+            inner.send(ok(body))
+
+    with ScriptedOrigin(script) as parent:
+        def proxy_for(name):
+            return fairlead(routes='route { to = {"*"}  via = up }', upstreams=f"""upstream up {{
+                member "127.0.0.1:{parent.port}" {{ }}
+                tls {{ ca = "{d}/cert.pem"  name = "{name}" }} }}""")
+        with proxy_for("parent.lab.test").connect() as c:
+            for _ in range(2):
+                assert c.ask(absolute("a.example")).body == body.encode()
+        wrong = proxy_for("somebody.else.test").ask(absolute("a.example"))
+    assert wrong.status == 502 and "tls_certificate_error" in wrong.get("Proxy-Status")
+
+
+def test_a_route_without_pins_takes_what_cannot_work_out_of_challenges(fairlead):
+    """The client then chooses what works; where nothing is left, it gets an explanation and no mute 401."""
+    challenge = "HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n{}Content-Length: 0\r\n\r\n"
+    proxy = fairlead(routes='route { to = {"*"}  via = direct  pin = false }')
+    with ScriptedOrigin(answering(challenge.format('WWW-Authenticate: Basic realm="a, b"\r\n'))) as o:
+        answer = proxy.ask(absolute(o.authority))
+        assert answer.status == 401 and answer.all("WWW-Authenticate") == ['Basic realm="a, b"']
+        assert answer.get("Proxy-Support") is None
+    with ScriptedOrigin(answering(challenge.format(""))) as o:
+        answer = proxy.ask(absolute(o.authority))
+        assert answer.status == 502 and answer.body
+
+
+def test_challenges_reach_the_client_unchanged_and_in_order(proxy):
+    lines = ["Negotiate", "NTLM", 'Basic realm="x, y"', 'Digest realm="a", nonce="b"']
+    fields = "".join(f"WWW-Authenticate: {line}\r\n" for line in lines)
+    with ScriptedOrigin(answering(f"HTTP/1.1 401 X\r\n{fields}Content-Length: 0\r\n\r\n")) as o:
+        assert proxy.ask(absolute(o.authority)).all("WWW-Authenticate") == lines
 
 
 def test_server_connections_are_shared_and_never_more_than_needed(fairlead):
