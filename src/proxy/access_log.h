@@ -1,8 +1,8 @@
 /* The access log: one line an exchange, W3C Extended (UTC) or JSON, made from one table of fields (access_log.def; for
  * reading: doc/logs.md).
  *
- * Never holds credentials: a user name or password in a request target is left out, and the query is, unless the settings
- * keep it. No value can end a line or a field. Threads: any; each remembers the text of the present second. */
+ * Never holds credentials: a user name or password in a request target is left out, and so is the query if the
+ * settings say so. No value can end a line or a field. Threads: any; each remembers the text of the present second. */
 #ifndef FAIRLEAD_PROXY_ACCESS_LOG_H
 #define FAIRLEAD_PROXY_ACCESS_LOG_H
 

@@ -59,7 +59,7 @@ static void find_way(struct page_words *w)
 		buf_add(&b, span_make(r->hop, strnlen(r->hop, sizeof(w->parent) / 2)));
 		add_stop(w, buf_text(&b), r->next_hop);
 	}
-	if (r->host.n)
+	if (r->host.n && r->end != END_NOT_A_PROXY_REQUEST) /* there the host is ourselves */
 		add_stop(w, "The site", r->host);
 }
 
@@ -70,7 +70,8 @@ static void find_words(struct page_words *w, const struct error_page *page)
 	*w = (struct page_words){.page = page, .row = row};
 	w->user = explained(r, row->user, FOR_USER, w->room[0]);
 	w->administrator = explained(r, row->administrator, FOR_ADMINISTRATOR, w->room[1]);
-	w->remedy = r->remedy ? shown(r->remedy) : explained(r, row->remedy, FOR_ADMINISTRATOR, w->room[2]);
+	w->remedy = explained(r, row->remedy, FOR_ADMINISTRATOR, w->room[2]);
+	w->line = shown(r->remedy);
 	w->detail = shown(r->detail);
 	w->rule = shown(r->rule);
 	w->contact = shown(page->settings->contact);
@@ -135,6 +136,7 @@ static void write_text(const struct page_words *w, struct buf *to)
 	add_labelled(to, "In detail:     ", w->detail);
 	add_labelled(to, "Decided by:    ", w->rule);
 	add_labelled(to, "What to do:    ", w->remedy);
+	add_labelled(to, "In the settings: ", w->line);
 	add_labelled(to, "Whom to ask:   ", w->contact);
 	buf_adds(to, "Reference:     ");
 	if (w->row->number) {
@@ -189,6 +191,7 @@ static void write_json(const struct page_words *w, struct buf *to)
 	add_member(to, "detail", w->detail);
 	add_member(to, "rule", w->rule);
 	add_member(to, "remedy", w->remedy);
+	add_member(to, "settings", w->line);
 	add_member(to, "contact", w->contact);
 	add_member(to, "exchange", w->id);
 	add_way(to, w);

@@ -25,7 +25,7 @@ struct stop {
 struct page_words {
 	const struct error_page *page;
 	const struct end_row *row;
-	struct span user, administrator, remedy, detail, rule, contact, id;
+	struct span user, administrator, remedy, line, detail, rule, contact, id;
 	struct shown_target target;
 	struct stop stops[4];
 	unsigned stop_count;

@@ -27,6 +27,8 @@ static const char STYLE[] =
 	"li b{display:block}li span{display:block;color:var(--soft);overflow-wrap:anywhere}"
 	".x em{color:var(--bad);font-weight:600}em{font-style:normal;color:var(--soft)}"
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;margin:.4rem 0;font-size:.9375rem}"
+	"pre{margin:.4rem 0;padding:.6rem .9rem;background:var(--card);border:1px solid var(--line);border-radius:.5rem;"
+	"white-space:pre-wrap;overflow-wrap:anywhere}"
 	"dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
 	"@media(max-width:34rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}li+li::before{display:none}}";
 
@@ -85,6 +87,15 @@ static void add_paragraph(const char *heading, struct span text, struct buf *to)
 	buf_adds(to, "</p>\n");
 }
 
+static void add_settings_line(struct span line, struct buf *to)
+{
+	if (line.n == 0)
+		return;
+	buf_adds(to, "<p class=\"soft\">In the settings of this proxy:</p>\n<pre>");
+	encode_html(to, line);
+	buf_adds(to, "</pre>\n");
+}
+
 static void add_fact(const char *label, struct span one, struct span two, struct buf *to)
 {
 	if (one.n + two.n == 0)
@@ -130,6 +141,7 @@ void page_html_write(const struct page_words *w, struct buf *to)
 	buf_adds(to, "</ol>\n");
 	add_paragraph("What happened", w->administrator, to);
 	add_paragraph("What to do", w->remedy, to);
+	add_settings_line(w->line, to);
 	add_paragraph("Whom to ask", w->contact, to);
 	add_facts(w, to);
 	buf_adds(to, "</main></body></html>\n");

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "config/settings.h"
 #include "http/status.h"
 
 /* RFC 9209 section 2.3: every error type, with the status it recommends (0: the client's fault, any 4xx; 1: any). */
@@ -189,6 +190,60 @@ static void every_row_has_its_three_sentences(void **state)
 	}
 }
 
+/* The settings blocks that sentences speak of, as "raise X in BLOCK { }" or "BLOCK { X }": each X must be in the manual. */
+static bool is_name_byte(char c)
+{
+	return isalnum((unsigned char)c) || c == '-' || c == '_';
+}
+
+static void check_setting(const char *id, const char *manual, const char *name, size_t n)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "%.*s", (int)n, name);
+	for (const char *at = strstr(manual, text); at; at = strstr(at + 1, text))
+		if (!is_name_byte(at[n]) && (at == manual || !is_name_byte(at[-1])))
+			return;
+	fail_msg("%s speaks of a setting that there is not: %s", id, text);
+}
+
+static void check_settings_of(const char *id, const char *manual, const char *sentence)
+{
+	static const char *const blocks[] = {"timeouts { ", "limits { ", "resolver { "};
+	for (size_t b = 0; b < sizeof(blocks) / sizeof(blocks[0]); b++) {
+		for (const char *at = strstr(sentence, blocks[b]); at; at = strstr(at + 1, blocks[b])) {
+			const char *name = at + strlen(blocks[b]);
+			if (*name != '}') {
+				check_setting(id, manual, name, strcspn(name, " "));
+				continue;
+			}
+			const char *raise = strstr(sentence, "aise ");
+			raise = raise && raise < at ? raise + 5 : NULL;
+			for (; raise && strncmp(raise, "in ", 3) != 0; raise += strcspn(raise, " ") + 1) {
+				size_t n = strcspn(raise, " ,");
+				if (n == 0 || (n == 2 && strncmp(raise, "or", 2) == 0) || raise >= at)
+					continue;
+				check_setting(id, manual, raise, n);
+			}
+		}
+	}
+}
+
+static void remedies_name_settings_that_exist(void **state)
+{
+	struct buf manual __attribute__((cleanup(auto_release_buf)));
+	buf_init(&manual, 1 << 20);
+	settings_manual(&manual);
+	assert_int_equal(buf_error(&manual), 0);
+	for (unsigned i = 0; i < END_LIMIT; i++) {
+		check_settings_of(ids[i], buf_text(&manual), end_reason_table[i].administrator);
+		check_settings_of(ids[i], buf_text(&manual), end_reason_table[i].remedy);
+	}
+	static const char *const others[] = {"connect-ports", "clients", "intermediaries", "or-direct", "backup",
+	                                     "pin",           "drain",   "contact",        "workers"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		check_setting("a remedy", buf_text(&manual), others[i], strlen(others[i]));
+}
+
 static void *count_thousand(void *arg)
 {
 	for (int i = 0; i < 1000; i++)
@@ -239,6 +294,7 @@ int main(void)
 		cmocka_unit_test(what_is_an_error_says_so),
 		cmocka_unit_test(numbers_of_the_family_are_the_windows_status_too),
 		cmocka_unit_test(every_row_has_its_three_sentences),
+		cmocka_unit_test(remedies_name_settings_that_exist),
 		cmocka_unit_test(counts_of_many_threads_add_up),
 		cmocka_unit_test(the_manual_is_the_table),
 	};

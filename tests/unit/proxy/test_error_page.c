@@ -213,6 +213,20 @@ static void text_says_it_line_by_line(void **state)
 	assert_memory_equal(a.body.p, expected.p, expected.n);
 }
 
+static void a_refusal_shows_the_line_that_would_allow_it(void **state)
+{
+	struct record r = sample_record(END_ACCESS_DENIED);
+	r.remedy = "access { action = allow  to = {\"www.example\"} }";
+	r.rule = "fairlead.conf:6";
+	ANSWER text, html;
+	write_page(&text, (struct error_page){.record = &r}, NULL);
+	assert_has(text.body, "\nIn the settings: access { action = allow  to = {\"www.example\"} }\n");
+	assert_has(text.body, "\nDecided by:    fairlead.conf:6\n");
+	assert_has(text.body, "before the rule that denied it.\n");
+	write_page(&html, (struct error_page){.record = &r}, HTML);
+	assert_has(html.body, "<pre>access { action = allow  to = {&quot;www.example&quot;} }</pre>");
+}
+
 /* The state of each stop in the text form: '|' reached, 'X' broken, '.' not reached. */
 static void assert_way(enum end_reason end, const char *hop, const char *expected)
 {
@@ -237,6 +251,7 @@ static void the_broken_stop_is_marked(void **state)
 	assert_way(END_CONNECT_REFUSED, "head-office", "||X.");
 	assert_way(END_DNS_NOT_FOUND, "direct", "||X");
 	assert_way(END_DNS_NOT_FOUND, "head-office", "|||X");
+	assert_way(END_NOT_A_PROXY_REQUEST, NULL, "X|");
 	assert_way(END_MAX_FORWARDS, NULL, "|||");
 }
 
@@ -473,6 +488,7 @@ int main(void)
 		cmocka_unit_test(an_end_that_cannot_be_told_writes_nothing),
 		cmocka_unit_test(head_gets_the_fields_alone),
 		cmocka_unit_test(text_says_it_line_by_line),
+		cmocka_unit_test(a_refusal_shows_the_line_that_would_allow_it),
 		cmocka_unit_test(the_broken_stop_is_marked),
 		cmocka_unit_test(the_reason_of_a_refused_connect_says_it_all),
 		cmocka_unit_test(reasons_stay_ascii_and_short_whatever_the_names),
