@@ -223,7 +223,7 @@ enum body_step body_read(struct body_reader *r, struct span in, size_t *used, st
 		return BODY_BAD;
 	if (r->state == OVER)
 		return BODY_END;
-	struct span rest = span_make(in.p + at, in.n - at);
+	struct span rest = at ? span_make(in.p + at, in.n - at) : in; /* `in` may be nowhere */
 	return r->state == PAYLOAD ? read_payload(r, rest, used, data) : read_trailers(r, rest, used, data);
 }
 

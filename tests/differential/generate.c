@@ -48,7 +48,7 @@ static const char *const status_odd[] = {
 static const struct choice statuses = CHOICE(status);
 
 static const char *const end_usual[] = {"\r\n"};
-static const char *const end_odd[] = {"\n", "\r", "\r\r\n", "\n\r", "\r\n\r\n", "\r\n ", "\r\n\t", "\0\r\n", ""};
+static const char *const end_odd[] = {"\n", "\r", "\r\r\n", "\n\r", "\r\n\r\n", "\r\n ", "\r\n\t", "\x0b\r\n", ""};
 static const struct choice ends = CHOICE(end);
 
 static const char *const colon_usual[] = {": ", ":", ": ", ":\t "};
@@ -190,8 +190,7 @@ static const char *pick(struct generator *g, const struct choice *c)
 
 static void add_line_end(struct generator *g, struct buf *b)
 {
-	const char *end = one_in(g, 8) ? pick(g, &ends) : "\r\n";
-	buf_add(b, span_make(end, *end ? strlen(end) : 3 * one_in(g, 2)));
+	buf_adds(b, one_in(g, 8) ? pick(g, &ends) : "\r\n");
 }
 
 static void add_field(struct generator *g, struct buf *b, const char *name, const char *value)

@@ -69,6 +69,7 @@ static void wire_read_line(struct span line, struct wire_message *m)
 	struct buf b;
 	buf_init(&b, WIRE_BYTES_MOST);
 	wire_unescape(bytes, false, &b);
+	ASSERT(buf_text(&b)[0] || b.n == 0); /* also of an empty message: it lies somewhere */
 	ASSERT(buf_error(&b) == 0);
 	m->bytes = buf_span(&b);
 }
