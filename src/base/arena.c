@@ -56,7 +56,7 @@ void *arena_alloc(struct arena *a, size_t n)
 {
 	if (n > a->ceiling)
 		return NULL;
-	n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	n = ((n ? n : 1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (n > a->ceiling - a->taken)
 		return NULL;
 #ifdef FAIRLEAD_ARENA_MALLOC

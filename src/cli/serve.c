@@ -254,6 +254,13 @@ static void count_left(struct program *p, void *arg)
 
 /* ---- signals */
 
+static void tune_ports(struct program *p)
+{
+	for (struct port *port = p->ports; port; port = port->next)
+		if (port->listener)
+			listener_tune(port->listener, (unsigned)(p->edition->settings->timeouts.tcp_keepalive / 1000));
+}
+
 static void settle_ports(struct program *p, const struct settings *s)
 {
 	for (unsigned i = 0; i < s->listen_count; i++) {
@@ -288,6 +295,7 @@ static void reload(struct program *p)
 	p->edition = next;
 	tell_workers(p, adopt, next);
 	settle_ports(p, next->settings);
+	tune_ports(p);
 	edition_unref(old);
 	COUNT(reloads_total);
 	log_event(LOG_INFO, "reload: settings from %s are in force", next->settings->source);
@@ -407,8 +415,10 @@ static int start(struct program *p, struct settings *s)
 		error = open_events(p, p->edition->settings);
 	if (!error)
 		error = open_all_ports(p);
-	if (!error)
+	if (!error) {
+		tune_ports(p);
 		error = workers_start(p->edition->settings->workers, &limits, worker_begins, p);
+	}
 	return error ? error : atomic_load(&p->failed);
 }
 

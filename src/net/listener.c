@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -118,6 +119,25 @@ static int make_posts(struct listener *l, unsigned workers)
 		later_init(&l->posts[i].more, post_more);
 	}
 	return 0;
+}
+
+static void tune(int fd, int keepalive_s)
+{
+	int on = 1, interval = keepalive_s / 3 > 0 ? keepalive_s / 3 : 1, probes = 3, keep = keepalive_s > 0;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keep, sizeof(keep));
+	if (!keep)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_s, sizeof(keepalive_s));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+void listener_tune(struct listener *l, unsigned keepalive_s)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->fds[i] >= 0)
+			tune(l->fds[i], (int)keepalive_s);
 }
 
 DEFINE_AUTO(listener, struct listener *, listener_free);

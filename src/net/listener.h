@@ -12,6 +12,9 @@ struct listener; /* one address, all workers */
 /* Binds `workers` sockets to the address and takes the address lock, so that a second instance is refused instead of sharing
  * the traffic. `shared`: one socket for all. 0 or -errno (-EADDRINUSE). `backlog` of listen(2). */
 MUST_CHECK int listener_open(const struct addr *a, unsigned workers, bool shared, int backlog, struct listener **out);
+/* No delay, and TCP keepalive after `keepalive_s` seconds without traffic, three probes (0: off), for every connection accepted from now on:
+ * they inherit it without a system call. Main thread. */
+void listener_tune(struct listener *l, unsigned keepalive_s);
 /* The address it has (port 0 was resolved). */
 const struct addr *listener_addr(const struct listener *l);
 /* In a worker: calls on_accept(fd, from, arg) for every connection (non-blocking, close-on-exec). When descriptors or memory run

@@ -279,13 +279,10 @@ int stream_end_write(struct stream *s)
 
 void stream_tune(struct stream *s, unsigned keepalive_s)
 {
-	int on = 1;
+	int on = 1, idle = (int)keepalive_s;
 	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (!keepalive_s)
 		return;
-	int idle = (int)keepalive_s, interval = idle / 3 > 0 ? idle / 3 : 1, probes = 3;
 	setsockopt(s->watch.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
-	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }

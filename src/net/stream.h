@@ -54,7 +54,8 @@ MUST_CHECK int stream_wait_in(struct stream *s, mono_ms deadline);
 /* Waits for either stream to be readable; *which gets 1, 2 or 3. 0, -ETIMEDOUT, -ECANCELED. */
 MUST_CHECK int stream_wait_either(struct stream *one, struct stream *two, mono_ms deadline, int *which);
 
-/* TCP keepalive after `idle_s` seconds (0: off), and no delay. */
+/* No delay, and TCP keepalive after `keepalive_s` seconds (0: off; how often then is the system's affair). For connections we made; accepted
+ * ones have it from their listener (listener_tune). */
 void stream_tune(struct stream *s, unsigned keepalive_s);
 
 #endif

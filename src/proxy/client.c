@@ -86,7 +86,8 @@ static void client_wants_fiber(struct client *client)
 
 static void idle_client_stirred(struct watch *w)
 {
-	client_wants_fiber(CONTAINER_OF(w, struct client, stream.watch));
+	if (w->ready & (READY_IN | READY_HUP)) /* not only that one may write */
+		client_wants_fiber(CONTAINER_OF(w, struct client, stream.watch));
 }
 
 static void client_timer(struct timer *t)
@@ -129,7 +130,6 @@ void client_accepted(int fd, const struct addr *from, void *arg)
 		refuse_connection(fd);
 		return;
 	}
-	stream_tune(&client->stream, (unsigned)(settings->timeouts.tcp_keepalive / 1000));
 	COUNT(client_connections_total);
 	COUNT_ADD(client_connections, 1);
 	client->port = port;

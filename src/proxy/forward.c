@@ -203,7 +203,6 @@ static bool dial_one(struct exchange *x, const struct member_settings *member, s
 		}
 	}
 	if (*error) {
-		COUNT(dial_failures_total);
 		*reason = d.refused_by_rule ? END_ADDRESS_PROTECTED : reason_of_dial(&d, *error);
 		upstream_conn_end(conn);
 		return false;
