@@ -54,9 +54,19 @@ static bool is_metadata(const struct addr *a)
 	return a->sa.sa_family == AF_INET6 && memcmp(&a->v6.sin6_addr, amazon, sizeof(amazon)) == 0;
 }
 
+/* 0.0.0.0/8, "this host" (RFC 1122 3.2.1.3): Linux connects 0.0.0.0 to itself. */
+static bool is_this_host(const struct addr *a)
+{
+	struct addr plain = *a;
+	addr_unmap(&plain);
+	if (plain.sa.sa_family == AF_INET)
+		return ntohl(plain.v4.sin_addr.s_addr) >> 24 == 0;
+	return addr_is_unspecified(&plain);
+}
+
 static bool is_protected(const struct settings *s, const struct addr *a, uint16_t port)
 {
-	return addr_is_loopback(a) || addr_is_link_local(a) || addr_is_unspecified(a) || is_metadata(a) ||
+	return addr_is_loopback(a) || addr_is_link_local(a) || is_this_host(a) || is_metadata(a) ||
 	       is_own_listener(s, a, port);
 }
 

@@ -41,6 +41,11 @@ static inline void file_write(const char *path, const void *text, size_t n)
 	assert_int_equal(fclose(f), 0);
 }
 
+static inline void text_write(const char *path, const char *text)
+{
+	file_write(path, text, strlen(text));
+}
+
 /* What settings_load() says of a file, as it is printed. The snapshot goes to *out, or is given back. */
 static inline int load_file(const char *path, struct settings **out, char said[], size_t room)
 {
@@ -65,7 +70,7 @@ static inline int load_file(const char *path, struct settings **out, char said[]
 
 static inline int load_text(const char *text, struct settings **out, char said[], size_t room)
 {
-	file_write("t.conf", text, strlen(text));
+	text_write("t.conf", text);
 	return load_file("t.conf", out, said, room);
 }
 

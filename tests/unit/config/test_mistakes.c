@@ -73,9 +73,9 @@ static int prepare(void **state)
 	unsetenv("FAIRLEAD_TEST_NONE");
 	if (folder_make(state) != 0 || mkdir("sub", 0700) != 0)
 		return -1;
-	file_write("loop.conf", "\ninclude(\"loop.conf\")\n", 22);
-	file_write("sub/broken.conf", broken, sizeof(broken) - 1);
-	file_write("sub/deeper.conf", deeper, sizeof(deeper) - 1);
+	text_write("loop.conf", "\ninclude(\"loop.conf\")\n");
+	text_write("sub/broken.conf", broken);
+	text_write("sub/deeper.conf", deeper);
 	return 0;
 }
 
