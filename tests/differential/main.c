@@ -1,11 +1,13 @@
 /* Whatever we accept, llhttp accepts too and takes for the same: method, target, status, fields, body, where the message
  * ends, whether the connection goes on. The other way round we are free to be stricter.
  *
- *     differential [messages [seed]] */
+ *     differential [messages [seed]]
+ *     differential --print messages [seed]    what we accept and how, in JSON, for node_parser.js */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "generate.h"
+#include "http/status.h"
 
 static struct understanding ours, theirs;
 
@@ -98,9 +100,54 @@ static void report(const struct message *m, unsigned long number, const char *wh
 	       (int)m->answers);
 }
 
+static void print_hex(const char *key, struct span s, const char *end)
+{
+	if (key)
+		printf("\"%s\":", key);
+	printf("\"");
+	for (size_t i = 0; i < s.n; i++)
+		printf("%02x", (unsigned char)s.p[i]);
+	printf("\"%s", end);
+}
+
+static void print_ours(const struct message *m)
+{
+	struct span answers = method_name(m->answers);
+	printf("{\"request\":%d,\"answers\":\"%.*s\",", m->is_request, SPAN_ARG(answers));
+	print_hex("bytes", m->bytes, ",");
+	print_hex("method", ours.method, ",");
+	print_hex("target", ours.target, ",");
+	print_hex("body", ours.body, ",");
+	printf(
+		"\"status\":%u,\"minor\":%u,\"ends\":%zu,\"keep\":%d,\"until_close\":%d,\"ignore_connection\":%d,\"fields\":[",
+		ours.status, ours.minor, ours.ends_at, ours.keep_alive, ours.ends_at == m->bytes.n, ours.ignore_connection);
+	for (unsigned i = 0; i < ours.fields_n; i++) {
+		printf(i ? ",[" : "[");
+		print_hex(NULL, ours.fields[i].name, ",");
+		print_hex(NULL, ours.fields[i].value, "]");
+	}
+	printf("]}\n");
+}
+
+static int print_accepted(unsigned long messages, uint64_t seed)
+{
+	static struct generator g;
+	generator_init(&g, seed);
+	while (messages--) {
+		struct message m;
+		generate(&g, &m);
+		understand_ours(&m, &ours);
+		if (ours.verdict == ACCEPTED && !(m.is_request && !llhttp_knows_method(ours.method)))
+			print_ours(&m);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	enum { REPORTED = 10 };
+	if (argc > 2 && strcmp(argv[1], "--print") == 0)
+		return print_accepted(strtoul(argv[2], NULL, 10), argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
 	static struct generator g;
 	unsigned long messages = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000000, accepted = 0, refused = 0, differing = 0;
 	unsigned long refused_by_both = 0;
