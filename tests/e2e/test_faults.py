@@ -2,6 +2,7 @@
 
 import base64
 import os
+import random
 import resource
 import signal
 import socket
@@ -143,6 +144,103 @@ def test_an_answer_that_is_not_http(proxy):
     with ScriptedOrigin(dies("SSH-2.0-OpenSSH_9\r\n")) as o:
         assert proxy.ask(absolute(o.authority, "/ssh")).status == 502
     assert ended(proxy, "/ssh") in ("response-malformed", "server-closed-early")
+
+
+def test_bytes_behind_an_answer_never_become_somebody_elses(fairlead):
+    """An origin that says more than it announced: whatever comes unasked is nobody's answer."""
+    poison = ok("mine") + ok("POISON")
+
+    def script(w):
+        w.request()
+        w.send(poison)
+        w.rest()
+
+    def late(w):
+        w.request()
+        w.send(ok("mine"))
+        time.sleep(0.1)
+        w.send(ok("POISON"))
+        w.rest()
+
+    proxy = fairlead(workers=1)
+    for what in (script, late):
+        with ScriptedOrigin(what) as o:
+            for _ in range(4):
+                assert proxy.ask(absolute(o.authority)).body == b"mine"
+                time.sleep(0.15)
+
+
+def test_an_answer_before_any_request_is_not_used(fairlead):
+    """An origin that speaks first on a fresh connection is not spoken to as if that were the answer."""
+    def script(w):
+        w.send(ok("UNASKED"))
+        w.request()
+        w.send(ok("asked"))
+        w.rest()
+
+    with ScriptedOrigin(script) as o:
+        proxy = fairlead(workers=1)
+        assert proxy.ask(absolute(o.authority)).status in (200, 502)
+        assert proxy.ask(absolute(o.authority)).body != b"asked", "the second answer of a connection is not the second request's"
+
+
+def test_an_answer_longer_than_it_says_to_head(fairlead):
+    """A body behind the answer to HEAD: what follows on that connection would be read as the next answer."""
+    def script(w):
+        while True:
+            w.request()
+            w.send(ok("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON"))
+
+    proxy = fairlead(workers=1)
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        for _ in range(3):
+            assert c.ask(absolute(o.authority, method="HEAD")).status == 200
+            answer = c.ask(absolute(o.authority))
+            assert answer.body.startswith(b"HTTP/1.1 200 OK"), answer
+
+
+# ---- clients that go away --------------------------------------------------------------------------------------------
+
+def test_clients_that_die_in_every_phase_leave_nothing_behind(fairlead):
+    """Afterwards every gauge and the count of descriptors are where they were."""
+    def slow(w):
+        while True:
+            head = w.request(body=False)
+            if head.method == "POST":
+                w.read(10)
+                time.sleep(0.05)
+                continue
+            time.sleep(0.05)
+            w.send("HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n")
+            for _ in range(50):
+                w.send(b"x" * 100000)
+
+    proxy = fairlead(timeouts="idle = 1s  connect = 1s")
+    still_serves(proxy)
+    rng = random.Random(5)
+    with ScriptedOrigin(slow) as o, ScriptedOrigin(lambda w: w.rest()) as tunnel, ScriptedOrigin(signs_in()) as ntlm_origin:
+        download, upload = absolute(o.authority), absolute(o.authority, "/", "POST", "Content-Length: 100000\r\n", "x" * 5000)
+        connect = f"CONNECT {tunnel.authority} HTTP/1.1\r\nHost: {tunnel.authority}\r\n\r\n"
+        leg = absolute(ntlm_origin.authority, fields=type1_fields())
+        refused = absolute("site1.lab.test:1")
+        for n in range(150):
+            c = proxy.connect()
+            text = (download, upload, connect, leg, refused, download * 3)[n % 6]
+            c.send(text[:rng.choice((7, 60, len(text)))])
+            time.sleep(rng.choice((0, 0.002, 0.02, 0.08)))
+            if rng.random() < 0.3:
+                c.sock.settimeout(0.2)
+                try:
+                    c.sock.recv(rng.choice((10, 100000)))
+                except OSError:
+                    pass
+            rng.choice((c.close, c.reset, c.half_close))()
+            if n % 2:
+                c.close()
+    for gauge in ("exchanges", "tunnels", "pins", "fibers", "server_connections"):
+        proxy.wait_metric(gauge, lambda v, g=gauge: v <= {"exchanges": 1, "fibers": 1}.get(g, 0), 20)
+    proxy.wait_metric("client_connections", lambda v: v == 1, 20)
+    still_serves(proxy)
 
 
 # ---- sign-in that dies -----------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ async function main() {
 		proxy: { server: options.proxy, bypass: '<-loopback>' },
 		httpCredentials: options.user && { username: options.user, password: options.password },
 		args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-			'--disable-component-update', '--disable-sync', '--auth-server-allowlist=*.lab.test'],
+			'--disable-component-update', '--disable-sync', '--auth-server-allowlist=*.lab.test',
+			'--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 	})
 	const page = await browser.newPage()
 	const answers = []
