@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,25 +19,33 @@ static size_t read_small(const char *path, char *room, size_t n)
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* The fields of /proc/self/stat behind the command's name, which may hold anything (proc(5)); field 3 comes first. */
+/* The field of /proc/self/stat with this number (proc(5)); `after` the command's name, which may hold anything. */
+static int64_t stat_field(const char *after, unsigned number)
+{
+	for (unsigned at = 2; at < number; at++) {
+		after = strchr(after, ' ');
+		if (!after)
+			return 0;
+		after++;
+	}
+	return strtoll(after, NULL, 10);
+}
+
 static void read_stat(struct process_figures *p)
 {
 	char text[1024];
-	long long threads, started, virtual, pages;
-	read_small("/proc/self/stat", text, sizeof(text));
-	const char *after = strrchr(text, ')');
-	if (!after || sscanf(after + 1,
-	                     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld %*d %lld %lld %lld",
-	                     &threads, &started, &virtual, &pages) != 4)
+	size_t n = read_small("/proc/self/stat", text, sizeof(text));
+	const char *after = n ? strrchr(text, ')') : NULL;
+	if (!after)
 		return;
 	struct timespec boot, now;
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	clock_gettime(CLOCK_REALTIME, &now);
-	p->threads = threads;
-	p->virtual = virtual;
-	p->resident = pages * sysconf(_SC_PAGESIZE);
-	p->up_s = boot.tv_sec - started / sysconf(_SC_CLK_TCK);
+	p->threads = stat_field(after, 20);
+	p->up_s = boot.tv_sec - stat_field(after, 22) / sysconf(_SC_CLK_TCK);
 	p->started_s = now.tv_sec - p->up_s;
+	p->virtual = stat_field(after, 23);
+	p->resident = stat_field(after, 24) * sysconf(_SC_PAGESIZE);
 }
 
 /* Newer kernels (6.2) say the count as the size of the folder; before, the entries are counted. */

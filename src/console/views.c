@@ -62,24 +62,29 @@ static void fill_upstreams(const struct responder_request *request, struct sheet
 	}
 }
 
+/* The list as it is written in the settings, its end left out if it is very long. */
+static void sheet_patterns(struct sheet *s, const struct pattern_list *list)
+{
+	char room[512];
+	struct buf to;
+	buf_over(&to, room, sizeof(room));
+	for (unsigned i = 0; i < list->count; i++) {
+		if (to.n + strlen(list->items[i].text) + strlen(", , ...") > sizeof(room)) {
+			buf_adds(&to, ", ...");
+			break;
+		}
+		buf_adds(&to, i ? ", " : "");
+		buf_adds(&to, list->items[i].text);
+	}
+	sheet_text(s, buf_span(&to));
+}
+
 static void fill_routes(const struct responder_request *request, struct sheet *s)
 {
 	const struct settings *settings = request->settings;
 	for (unsigned i = 0; i < settings->route_count; i++) {
 		const struct route_settings *r = &settings->routes[i];
-		char room[512];
-		struct buf to;
-		buf_over(&to, room, sizeof(room) - 4);
-		for (unsigned k = 0; k < r->to.count; k++) {
-			buf_adds(&to, k ? ", " : "");
-			buf_adds(&to, r->to.items[k].text);
-		}
-		struct span shown = buf_span(&to);
-		if (buf_error(&to) != 0) {
-			memcpy(room + shown.n, " ...", 4);
-			shown.n += 4;
-		}
-		sheet_text(s, shown);
+		sheet_patterns(s, &r->to);
 		sheet_string(s, r->via == VIA_DIRECT ? "direct" : r->upstream->name);
 		sheet_yes_no(s, r->pin);
 		sheet_yes_no(s, r->via_header);
