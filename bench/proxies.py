@@ -86,6 +86,15 @@ class Proxy:
                     raise Failed(f"{self.name} did not start: {tail.strip()}")
                 time.sleep(0.05)
         time.sleep(0.1)
+        self.keep_to_cpu(0)
+
+    def keep_to_cpu(self, cpu):
+        """Some programs (Traffic Server) choose the CPUs of their threads themselves, and would land on the load's."""
+        if os.cpu_count() < 2:
+            return
+        for one in self.ids():
+            for thread in os.listdir(f"/proc/{one}/task"):
+                os.sched_setaffinity(int(thread), {cpu})
 
     @staticmethod
     def answers(port):

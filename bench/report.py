@@ -208,6 +208,17 @@ def write_document(result, file):
     for held in workloads.HELD:
         if result["held"].get(held.name):
             parts += [f"### {held.title}", "", markdown(held_rows(held, result["held"][held.name])), ""]
-    text = file.read_text(encoding="utf-8")
+    between_marks(file, parts)
+
+
+def write_summary(result, file):
+    """The aims alone, where a file has the marks for them."""
+    between_marks(file, [BEGIN, "", markdown(target_rows(result)), ""])
+
+
+def between_marks(file, parts):
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    if BEGIN not in text or END not in text:
+        return
     before, rest = text.split(BEGIN, 1)
     file.write_text(before + "\n".join([*parts, END]) + rest.split(END, 1)[1], encoding="utf-8")
