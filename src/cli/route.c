@@ -159,7 +159,8 @@ static int load(const char *given, struct settings **out)
 	int error = settings_load(settings_find(given, path, sizeof(path)), out, &c);
 	if (error)
 		complaints_print(&c, &text);
-	fwrite(text.p, 1, text.n, stderr);
+	if (text.n)
+		fwrite(text.p, 1, text.n, stderr);
 	complaints_fini(&c);
 	return error;
 }

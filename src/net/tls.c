@@ -206,7 +206,7 @@ static int shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *
 			break;
 		}
 		tls_explain_handshake(t, error, why, n);
-		rc = -EPROTO;
+		rc = reason[0] ? -EKEYREJECTED : -EPROTO;
 		break;
 	}
 	t->why = NULL;

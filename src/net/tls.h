@@ -17,7 +17,8 @@ struct tls_client; /* made once per settings; thread-safe; streams hold it as lo
 MUST_CHECK int tls_client_new(const struct tls_client_settings *settings, struct tls_client **out, char **why);
 void tls_client_free(struct tls_client *c);
 
-/* Shakes hands on a connected stream; ALPN http/1.1. 0 or -errno (-EPROTO: the reason is in `why`, room for `n` bytes). */
+/* Shakes hands on a connected stream; ALPN http/1.1. 0 or -errno (-EKEYREJECTED: the
+ * certificate; -EPROTO: anything else of TLS; the reason is in `why`, room for `n` bytes). */
 MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why,
                            size_t n);
 

@@ -197,7 +197,9 @@ static bool dial_one(struct exchange *x, const struct member_settings *member, s
 	if (*error == 0 && member && x->route.upstream->tls.on) {
 		*error = shake_hands(x, member, conn);
 		if (*error) {
-			*reason = *error == -ETIMEDOUT ? END_CONNECT_TIMEOUT : END_TLS_FAILED;
+			*reason = *error == -ETIMEDOUT      ? END_CONNECT_TIMEOUT
+			          : *error == -EKEYREJECTED ? END_TLS_CERTIFICATE
+			                                    : END_TLS_FAILED;
 			upstream_conn_end(conn);
 			return false;
 		}
@@ -229,22 +231,50 @@ static bool needs_fresh(const struct exchange *x)
 	return x->leg.bound || x->upgrade || x->retried || x->request.method == METHOD_CONNECT;
 }
 
+/* This worker's share of the connections that a member may be given. 0: no limit. */
+static unsigned quota(const struct exchange *x, const struct member_settings *member)
+{
+	unsigned most = member ? x->route.upstream->connections : 0;
+	return most ? (most + x->settings->workers - 1) / x->settings->workers : 0;
+}
+
+/* A pooled connection, or room for a new one. False: *reason. */
+static bool find_place(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                       enum end_reason *reason, int *error)
+{
+	unsigned most = quota(x, member);
+	*error = most ? upstream_server_wait(server, most, needs_fresh(x), clock_after(worker_now(), x->settings->timeouts.connect)) : 0;
+	if (*error) {
+		*reason = *error == -ETIMEDOUT ? END_TOO_BUSY : END_DRAINING;
+		return false;
+	}
+	x->conn = needs_fresh(x) ? NULL : upstream_pool_take(server);
+	x->conn_reused = x->conn != NULL;
+	if (x->conn)
+		COUNT(server_connections_reused_total);
+	return true;
+}
+
+/* Descriptors that idle connections hold are better used for a request. */
+static bool dial_or_make_room(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                              enum end_reason *reason, int *error)
+{
+	if (dial_one(x, member, server, reason, error))
+		return true;
+	if (*reason != END_OUT_OF_DESCRIPTORS || service_self()->pool.idle_count == 0)
+		return false;
+	upstream_pool_empty(&service_self()->pool);
+	return dial_one(x, member, server, reason, error);
+}
+
 static bool reach(struct exchange *x, const struct member_settings *member, enum end_reason *reason, int *error)
 {
 	struct upstream_server *server = server_for(x, member);
-	if (!server) {
-		*reason = END_OUT_OF_MEMORY;
-		*error = -ENOMEM;
+	*reason = END_OUT_OF_MEMORY;
+	*error = -ENOMEM;
+	if (!server)
 		return false;
-	}
-	bool ok = false;
-	if (!needs_fresh(x) && (x->conn = upstream_pool_take(server))) {
-		COUNT(server_connections_reused_total);
-		x->conn_reused = ok = true;
-	} else {
-		x->conn_reused = false;
-		ok = dial_one(x, member, server, reason, error);
-	}
+	bool ok = find_place(x, member, server, reason, error) && (x->conn || dial_or_make_room(x, member, server, reason, error));
 	upstream_server_put(server);
 	return ok;
 }

@@ -33,6 +33,7 @@ void upstream_conn_end(struct upstream_conn *conn)
 	if (stream_is_open(&conn->stream))
 		stream_close(&conn->stream);
 	conn->server->open_count--;
+	upstream_server_stir(conn->server);
 	upstream_server_put(conn->server);
 	free(conn);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/counters.h"
+#include "net/fiber.h"
 
 enum { SERVERS_MOST = 1 << 20 };
 
@@ -73,6 +74,7 @@ struct upstream_server *upstream_server_get(struct upstream_pool *pool, struct s
 	server->key = span_make(text, key.n);
 	server->name = text + key.n;
 	list_init(&server->idle);
+	list_init(&server->waiting);
 	if (map_put(&pool->servers, server->key, server, NULL) != 0) {
 		free(server);
 		return NULL;
@@ -115,6 +117,34 @@ struct upstream_conn *upstream_pool_take(struct upstream_server *server)
 	return NULL;
 }
 
+struct waiter {
+	struct link link;
+	struct fiber *fiber;
+};
+
+void upstream_server_stir(struct upstream_server *server)
+{
+	struct link *first = list_pop(&server->waiting);
+	if (first)
+		fiber_wake(CONTAINER_OF(first, struct waiter, link)->fiber);
+}
+
+int upstream_server_wait(struct upstream_server *server, unsigned most, bool fresh, mono_ms deadline)
+{
+	int result = 0;
+	while (result == 0 && server->open_count >= most && (fresh || server->idle_count == 0)) {
+		if (server->idle_count > 0) {
+			discard(CONTAINER_OF(server->idle.prev, struct upstream_conn, link));
+			continue;
+		}
+		struct waiter waiter = {.fiber = fiber_self()};
+		list_push(&server->waiting, &waiter.link);
+		result = fiber_wait(deadline);
+		list_remove(&waiter.link);
+	}
+	return result;
+}
+
 void upstream_pool_give(struct upstream_conn *conn)
 {
 	struct upstream_server *server = conn->server;
@@ -137,6 +167,7 @@ void upstream_pool_give(struct upstream_conn *conn)
 	COUNT_ADD(server_connections_idle, 1);
 	if (pool->ageing.when == NEVER)
 		timer_set(&pool->ageing, conn->idle_since + pool->idle_ms);
+	upstream_server_stir(server);
 }
 
 void upstream_pool_empty(struct upstream_pool *pool)

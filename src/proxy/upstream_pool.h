@@ -14,6 +14,7 @@ struct upstream_server {
 	unsigned idle_count;
 	unsigned open_count;
 	struct link idle;  /* the latest used first */
+	struct link waiting; /* exchanges that wait for a connection, the first come first */
 	struct span key;   /* in the same block */
 	const char *name;  /* "host:port", terminated, for logs; in the same block */
 };
@@ -38,6 +39,10 @@ void upstream_server_put(struct upstream_server *server);
 
 /* A quiet idle connection, or NULL. */
 struct upstream_conn *upstream_pool_take(struct upstream_server *server);
+/* Waits until there is an idle connection (unless `fresh`, when one is closed to make room) or fewer than `most` are open. 0, -ETIMEDOUT, -ECANCELED. */
+MUST_CHECK int upstream_server_wait(struct upstream_server *server, unsigned most, bool fresh, mono_ms deadline);
+/* A connection of it has ended or come back: whoever waits longest may look again. */
+void upstream_server_stir(struct upstream_server *server);
 /* An untainted connection whose exchange is over in order. May close it, or an older one. */
 void upstream_pool_give(struct upstream_conn *conn);
 /* Closes all idle connections (a drain, or to free descriptors). */
