@@ -1,19 +1,10 @@
 #include "config/outline.h"
 
-#include "config/scan.h"
+#include "config/reading.h"
 #include "config/source.h"
 #include "config/suggest.h"
 
-enum { INCLUDES_MOST = 8, VALUES_MOST = 65536, TEXT_CEILING = 4 * SOURCE_MOST };
-
-/* One file being read. */
-struct reading {
-	struct outline *o;
-	struct scanner scanner;
-	struct token token; /* the one in hand */
-	unsigned depth;     /* of includes */
-	struct buf lines;   /* of the values of the setting in hand */
-};
+enum { INCLUDES_MOST = 8, TEXT_CEILING = 4 * SOURCE_MOST };
 
 /* A block being read: its entry, its table, and what it stands in. */
 struct open_block {
@@ -37,52 +28,12 @@ void outline_fini(struct outline *o)
 	buf_fini(&o->text);
 }
 
-static void advance(struct reading *r)
-{
-	scan_next(&r->scanner, &r->token);
-}
-
-static struct written place(const struct reading *r, const struct token *t)
-{
-	return (struct written){r->scanner.file, t->line};
-}
-
-#define ERROR_AT(r, t, ...) complain((r)->o->complaints, COMPLAINT_ERROR, place((r), (t)), __VA_ARGS__)
-
-/* Complains of a token that is used and is not right. */
-static bool is_sound(const struct reading *r, const struct token *t)
-{
-	if (t->problem)
-		ERROR_AT(r, t, "%s", t->problem);
-	return !t->problem;
-}
-
-static bool is_value(const struct token *t)
-{
-	return t->kind == TOKEN_WORD || t->kind == TOKEN_STRING;
-}
-
-/* Leaves out the rest of a statement that is not understood and whose name is in `line`: what follows on the same line, and
- * blocks begun there. */
-static void skip_statement(struct reading *r, int line)
-{
-	int depth = 0;
-	while (r->token.kind != TOKEN_END && (depth > 0 || r->token.line == line || r->token.kind == TOKEN_OPEN)) {
-		if (r->token.kind == TOKEN_CLOSE && depth == 0)
-			return;
-		depth += r->token.kind == TOKEN_OPEN;
-		depth -= r->token.kind == TOKEN_CLOSE;
-		line = r->token.line;
-		advance(r);
-	}
-}
-
 static struct entry *entry_add(struct reading *r, struct entry *in, const struct setting *row, const struct token *name)
 {
 	struct entry *e = ARENA_NEW(r->o->memory, struct entry);
 	if (!e)
 		return NULL;
-	*e = (struct entry){.row = row, .where = place(r, name), .column = name->column};
+	*e = (struct entry){.row = row, .where = reading_place(r, name), .column = name->column};
 	e->last_child = &e->children;
 	*in->last_child = e;
 	in->last_child = &e->next;
@@ -115,116 +66,6 @@ struct written outline_where(const struct entry *root, const char *block, const 
 {
 	const struct entry *e = outline_find(root, block, name);
 	return e ? e->where : root->where;
-}
-
-/* Is the token in hand the name of the next setting, not a value: is there a '=' behind it? */
-static bool is_next_name(const struct reading *r)
-{
-	struct scanner ahead = r->scanner;
-	struct token then;
-	if (r->token.kind != TOKEN_WORD)
-		return false;
-	ahead.complaints = NULL;
-	scan_next(&ahead, &then);
-	return then.kind == TOKEN_EQUALS;
-}
-
-/* The value in hand: appended to the text, its line kept. */
-static bool take_value(struct reading *r)
-{
-	bool sound = is_sound(r, &r->token);
-	buf_adds(&r->o->text, r->lines.n ? ", " : "");
-	buf_add(&r->o->text, r->token.raw);
-	buf_add(&r->lines, span_make((const char *)&r->token.line, sizeof(r->token.line)));
-	advance(r);
-	return sound;
-}
-
-/* "{" value "," value "}" with the brace in hand. False: the list was not understood, and has been complained of. */
-static bool read_list(struct reading *r, const struct setting *row)
-{
-	struct token open = r->token;
-	bool good = true;
-	advance(r);
-	while (r->token.kind != TOKEN_CLOSE) {
-		if (!is_value(&r->token) || is_next_name(r)) {
-			ERROR_AT(r, &open, "the list of %s that begins here has no closing }", row->name);
-			return false;
-		}
-		good = take_value(r) && good;
-		if (r->token.kind == TOKEN_COMMA) {
-			advance(r);
-		} else if (is_value(&r->token) && !is_next_name(r)) {
-			ERROR_AT(r, &r->token, "a comma is missing in front of %.*s in the list of %s", SPAN_ARG(r->token.raw),
-			         row->name);
-			good = false;
-		}
-	}
-	advance(r);
-	return good;
-}
-
-static bool read_values(struct reading *r, const struct entry *e)
-{
-	const struct setting *row = e->row;
-	if (r->token.kind == TOKEN_OPEN && setting_is_list(row))
-		return read_list(r, row);
-	if (r->token.kind == TOKEN_OPEN) {
-		ERROR_AT(r, &r->token, "%s takes one value, not a list", row->name);
-		skip_statement(r, r->token.line);
-		return false;
-	}
-	if (!is_value(&r->token) || is_next_name(r)) {
-		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s has no value behind the =", row->name);
-		return false;
-	}
-	return take_value(r);
-}
-
-static bool take_equals(struct reading *r, const struct entry *e)
-{
-	const struct setting *row = e->row;
-	if (r->token.kind == TOKEN_EQUALS) {
-		advance(r);
-		return true;
-	}
-	if (r->token.kind == TOKEN_ADD)
-		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "+= is not used here: write all values of %s in one list",
-		         row->name);
-	else
-		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s wants a = in front of its value: %s = %s", row->name,
-		         row->name, setting_is_list(row) ? "{...}" : "...");
-	skip_statement(r, e->where.line);
-	return false;
-}
-
-/* Keeps the lines of the values that were read. */
-static bool keep_lines(struct reading *r, struct entry *e)
-{
-	if (buf_error(&r->lines)) {
-		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s has more than %d values", e->row->name, VALUES_MOST);
-		return false;
-	}
-	e->lines = (const int *)(const void *)arena_dup(r->o->memory, buf_span(&r->lines)).p;
-	e->value_count = (unsigned)(r->lines.n / sizeof(int));
-	return e->lines != NULL;
-}
-
-static void read_setting(struct reading *r, struct entry *e)
-{
-	struct buf *text = &r->o->text;
-	size_t from = text->n;
-	bool good = take_equals(r, e);
-	if (good) {
-		buf_clear(&r->lines);
-		buf_addf(text, setting_is_list(e->row) ? "%s = {" : "%s = ", e->row->name);
-		good = read_values(r, e) && keep_lines(r, e);
-		buf_adds(text, setting_is_list(e->row) ? "} " : " ");
-	}
-	if (good)
-		return;
-	text->n = from;
-	e->row = NULL;
 }
 
 /* ---- blocks ---- */
@@ -280,16 +121,16 @@ static bool take_title(struct reading *r, const struct setting *row, const struc
 	if (r->token.kind == TOKEN_EQUALS) {
 		ERROR_AT(r, name, "%s is a block and has no =: write %s%s { ... }", row->name, row->name,
 		         wanted ? " TITLE" : "");
-		advance(r);
+		reading_advance(r);
 		if (r->token.kind != TOKEN_OPEN) {
 			skip_statement(r, name->line);
 			return false;
 		}
 		return true;
 	}
-	if (is_value(&r->token)) {
+	if (token_is_value(&r->token)) {
 		*title = r->token;
-		advance(r);
+		reading_advance(r);
 	}
 	if (wanted == (title->kind != TOKEN_END))
 		return true;
@@ -318,7 +159,7 @@ static void read_block(struct reading *r, struct entry *e, const struct open_blo
 {
 	struct open_block in = {e, e->row->block, outer};
 	unsigned errors = r->o->complaints->errors;
-	advance(r);
+	reading_advance(r);
 	read_statements(r, &in);
 	if (errors == r->o->complaints->errors)
 		check_required(r, e, in.table);
@@ -333,7 +174,7 @@ static void read_block_statement(struct reading *r, const struct open_block *in,
 		return;
 	const char *kept = title.kind == TOKEN_END ? NULL : title.value;
 	bool wanted = row->title || row->block->title_means;
-	bool good = is_sound(r, &title) && wanted == (kept != NULL) && check_repeated(r, in->entry, row, kept, name);
+	bool good = token_is_sound(r, &title) && wanted == (kept != NULL) && check_repeated(r, in->entry, row, kept, name);
 	if (r->token.kind != TOKEN_OPEN) {
 		ERROR_AT(r, name, "%s is a block: write { } behind it", row->name);
 		skip_statement(r, name->line);
@@ -346,8 +187,10 @@ static void read_block_statement(struct reading *r, const struct open_block *in,
 	e->from = text->n;
 	char key[64];
 	setting_key(row, key);
-	buf_addf(text, "%s %.*s%s{ ", key, row->title ? 0 : (int)title.raw.n, title.raw.p ? title.raw.p : "",
-	         kept ? " " : "");
+	buf_addf(text, "%s ", key);
+	if (kept && !row->title)
+		add_value(text, &title);
+	buf_adds(text, kept ? " { " : "{ ");
 	read_block(r, e, in);
 	buf_adds(text, "} ");
 	e->to = text->n;
@@ -363,7 +206,8 @@ static const struct setting *row_named(const struct settings_block *table, const
 {
 	for (unsigned i = 0; i < table->row_count; i++) {
 		const struct setting *row = &table->rows[i];
-		if (strcmp(row->name, name) == 0 && (!row->title || (is_value(title) && strcmp(row->title, title->value) == 0)))
+		if (strcmp(row->name, name) == 0 &&
+		    (!row->title || (token_is_value(title) && strcmp(row->title, title->value) == 0)))
 			return row;
 	}
 	return NULL;
@@ -394,7 +238,7 @@ static void include_file(struct reading *r, const struct token *name, const char
 	if (path[0] != '/' && slash)
 		path = arena_printf(o->memory, "%.*s/%s", (int)(slash - r->scanner.file), r->scanner.file, path);
 	struct span text;
-	if (!path || !source_read(path, place(r, name), o->memory, o->complaints, &text))
+	if (!path || !source_read(path, reading_place(r, name), o->memory, o->complaints, &text))
 		return;
 	struct reading included = {.o = o, .depth = r->depth + 1};
 	scanner_init(&included.scanner, path, text, o->memory, o->complaints);
@@ -408,20 +252,20 @@ static void read_include(struct reading *r, const struct open_block *in, const s
 	struct token path = {.kind = TOKEN_END};
 	bool parens = r->token.kind == TOKEN_LEFT;
 	if (parens)
-		advance(r);
-	if (is_value(&r->token)) {
+		reading_advance(r);
+	if (token_is_value(&r->token)) {
 		path = r->token;
-		advance(r);
+		reading_advance(r);
 	}
 	if (!parens || path.kind == TOKEN_END || r->token.kind != TOKEN_RIGHT) {
 		ERROR_AT(r, name, "write include(\"FILE\")");
 		skip_statement(r, name->line);
 		return;
 	}
-	advance(r);
+	reading_advance(r);
 	if (in->outer)
 		ERROR_AT(r, name, "include stands outside of all blocks");
-	else if (is_sound(r, &path))
+	else if (token_is_sound(r, &path))
 		include_file(r, name, path.value);
 }
 
@@ -437,7 +281,7 @@ static void read_statement(struct reading *r, const struct open_block *in, const
 		if (row)
 			ERROR_AT(r, name, "%s%s%s is not supported by this version yet: take it out", in->table->name,
 			         in->outer ? " " : "", row->name);
-		else if (is_sound(r, name))
+		else if (token_is_sound(r, name))
 			complain_unknown(r, in, name);
 		skip_statement(r, name->line);
 		return;
@@ -461,7 +305,7 @@ static void read_statement(struct reading *r, const struct open_block *in, const
 /* Something that is no name where a name should stand. */
 static void refuse_name(struct reading *r, const struct token *name)
 {
-	if (!is_sound(r, name))
+	if (!token_is_sound(r, name))
 		return;
 	if (name->kind != TOKEN_STRING) {
 		ERROR_AT(r, name, "the name of a setting should stand here, not %.*s", SPAN_ARG(name->raw));
@@ -477,14 +321,14 @@ static void read_statements(struct reading *r, const struct open_block *in)
 	while (r->token.kind != TOKEN_END) {
 		struct token name = r->token;
 		if (name.kind == TOKEN_CLOSE && in->outer) {
-			advance(r);
+			reading_advance(r);
 			return;
 		}
 		if (name.kind == TOKEN_WORD && brace_is_missing(r, in, &name)) {
 			complain_unclosed(r, in, &name);
 			return;
 		}
-		advance(r);
+		reading_advance(r);
 		if (name.kind == TOKEN_WORD)
 			read_statement(r, in, &name);
 		else if (name.kind == TOKEN_CLOSE)
@@ -500,10 +344,10 @@ static void read_statements(struct reading *r, const struct open_block *in)
 
 static void read_all_of(struct reading *r, const struct open_block *top)
 {
-	buf_init(&r->lines, VALUES_MOST * sizeof(int));
-	advance(r);
+	buf_init(&r->values, VALUES_MOST * sizeof(struct entry_value));
+	reading_advance(r);
 	read_statements(r, top);
-	buf_fini(&r->lines);
+	buf_fini(&r->values);
 }
 
 void outline_text(struct outline *o, const char *name, struct span text)

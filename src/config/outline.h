@@ -12,13 +12,19 @@
 #include "config/settings.h"
 #include "config/table.h"
 
+/* One value of a setting: where it stands, and what it means once quotes and variables are taken out. */
+struct entry_value {
+	int line;
+	const char *text;
+};
+
 /* One setting or block that was written. */
 struct entry {
 	struct entry *next;
 	const struct setting *row; /* NULL: the file as a whole */
 	struct written where;
 	const char *title;
-	const int *lines; /* of its values */
+	const struct entry_value *values;
 	unsigned value_count;
 	struct entry *children, **last_child;
 	size_t from, to; /* in outline.text */

@@ -86,18 +86,19 @@ static bool is_control(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+static const char variable_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+
 /* "${NAME}" or "${NAME:-otherwise}": appends its value. */
 static void expand_variable(struct scanner *s, struct span inside, struct token *t, struct buf *value)
 {
 	char name[256];
 	const char *cut = inside.n ? memmem(inside.p, inside.n, ":-", 2) : NULL;
 	size_t n = cut ? (size_t)(cut - inside.p) : inside.n;
-	if (n == 0 || n >= sizeof(name)) {
-		FAULT(s, t, "${%.*s}: the name of a variable is missing or too long", SPAN_ARG(inside));
+	snprintf(name, sizeof(name), "%.*s", (int)n, inside.p ? inside.p : "");
+	if (n == 0 || n >= sizeof(name) || strspn(name, variable_characters) != n) {
+		FAULT(s, t, "${%.*s}: the name of a variable is letters, digits and _", (int)n, inside.p ? inside.p : "");
 		return;
 	}
-	memcpy(name, inside.p, n);
-	name[n] = '\0';
 	const char *found = getenv(name);
 	if (found || cut)
 		buf_add(value, found ? span_of(found) : span_make(cut + 2, inside.n - n - 2));

@@ -27,7 +27,7 @@ static const struct mistake {
 	 "t.conf:1: error: the environment has no variable FAIRLEAD_TEST_NONE: set it, or write ${FAIRLEAD_TEST_NONE:-VALUE} to have a value without it\n"},
 	{"variable without a name",
 	 "contact = \"${}\"\n" LISTEN,
-	 "t.conf:1: error: ${}: the name of a variable is missing or too long\n"},
+	 "t.conf:1: error: ${}: the name of a variable is letters, digits and _\n"},
 	{"variable with a line feed",
 	 "contact = \"${FAIRLEAD_TEST_LINES}\"\n" LISTEN,
 	 "t.conf:1: error: a control character (byte 0x0a) in a value: take it out\n"},

@@ -1,0 +1,105 @@
+/* Reads a settings file into a snapshot: outline (what stands where), reader (values, by libconfuse and the table), then what
+ * must hold between them (sense.c). */
+#include "config/settings.h"
+
+#include "config/outline.h"
+#include "config/reader.h"
+#include "config/sense.h"
+#include "config/table.h"
+
+enum { SNAPSHOT_CEILING = 256 << 20 };
+
+/* Files without any `listen` get the embedded ones. */
+static bool has_listen(const struct outline *o)
+{
+	for (const struct entry *e = o->root.children; e; e = e->next)
+		if (e->row && strcmp(e->row->name, "listen") == 0)
+			return true;
+	return false;
+}
+
+/* The text of each rule as one line, from the outline. */
+static void keep_rule_texts(struct reader *r, struct outline *o)
+{
+	unsigned i = 0;
+	for (const struct entry *e = o->root.children; e; e = e->next) {
+		if (!e->row || strcmp(e->row->name, "access") != 0)
+			continue;
+		struct span text = span_trim(span_make(o->text.p + e->from, e->to - e->from));
+		r->settings->access[i++].text = arena_dup(r->memory, text).p;
+	}
+}
+
+static struct settings *settings_new(const char *source)
+{
+	struct settings *s = calloc(1, sizeof(*s));
+	struct arena *memory = malloc(sizeof(*memory));
+	if (!s || !memory) {
+		free(s);
+		free(memory);
+		return NULL;
+	}
+	arena_init(memory, SNAPSHOT_CEILING);
+	ref_init(&s->ref);
+	s->memory = memory;
+	s->source = source;
+	return s;
+}
+
+static int read_into(struct settings *s, const char *file, struct complaints *c)
+{
+	struct reader r = {.settings = s, .memory = s->memory, .complaints = c};
+	struct outline o;
+	outline_init(&o, s->memory, c);
+	bool good = !file || outline_file(&o, file);
+	unsigned errors = c->errors;
+	if (good && !has_listen(&o)) {
+		if (file && !errors)
+			complain(c, COMPLAINT_WARNING, (struct written){file, 0},
+			         "no listen block: a proxy at 127.0.0.1:3128 and a console at "
+			         "127.0.0.1:3129 will be opened; write listen \"ADDRESS\" { } for others");
+		outline_text(&o, "embedded defaults", span_of(settings_embedded));
+	}
+	good = good && reader_read(&r, &o);
+	if (good) {
+		keep_rule_texts(&r, &o);
+		settings_make_sense(s, &o.root, c);
+	}
+	outline_fini(&o);
+	if (r.starved)
+		return -ENOMEM;
+	if (!good && c->errors == 0)
+		complain(c, COMPLAINT_ERROR, (struct written){s->source, 0}, "%s is too large", s->source);
+	return c->errors == 0 ? 0 : -EINVAL;
+}
+
+int settings_load(const char *file, struct settings **out, struct complaints *c)
+{
+	AUTO(settings) struct settings *s = settings_new("embedded defaults");
+	*out = NULL;
+	if (!s)
+		return -ENOMEM;
+	if (file)
+		s->source = arena_dup(s->memory, span_of(file)).p;
+	int error = s->source ? read_into(s, file ? s->source : NULL, c) : -ENOMEM;
+	if (error)
+		return error;
+	*out = TAKE(s);
+	return 0;
+}
+
+struct settings *settings_ref(struct settings *s)
+{
+	if (s)
+		ref_take(&s->ref);
+	return s;
+}
+
+void settings_unref(struct settings *s)
+{
+	if (!s || !ref_drop(&s->ref))
+		return;
+	arena_fini(s->memory);
+	free(s->memory);
+	free(s);
+}
