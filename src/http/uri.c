@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "http/lex.h"
+#include "http/scan.h"
 
 static bool v6_is_valid(struct span host)
 {
@@ -131,7 +132,7 @@ enum parse_fault target_parse(const struct head *request, struct target *out)
 {
 	struct span text = request->target;
 	*out = (struct target){.form = TARGET_ORIGIN};
-	if (!lex_all(text, LEX_TARGET))
+	if (text.n == 0 || scan_target(text.p, text.p + text.n) != text.p + text.n)
 		return PARSE_TARGET;
 	if (request->method == METHOD_CONNECT) {
 		out->form = TARGET_AUTHORITY;

@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && strcmp(argv[1], "--print") == 0)
 		return print_accepted(strtoul(argv[2], NULL, 10), argc > 3 ? strtoull(argv[3], NULL, 10) : 1);
 	static struct generator g;
-	unsigned long messages = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000000, accepted = 0, refused = 0, differing = 0;
+	unsigned long messages = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000000, accepted = 0, refused = 0, differing = 0;
 	unsigned long refused_by_both = 0;
 	generator_init(&g, argc > 2 ? strtoull(argv[2], NULL, 10) : 1);
 	for (unsigned long i = 0; i < messages && differing < REPORTED; i++) {
