@@ -23,7 +23,7 @@ struct identity {
 	const char **groups;  /* "CORP\Web Users" or local group names */
 	unsigned group_count;
 	bool groups_unresolved; /* some group could not be named: allow never matches by it, deny fails closed */
-	uint64_t generation;  /* of the account or secret, see verifier_generation() */
+	uint64_t generation;    /* of the account or secret, see verifier_generation() */
 };
 struct identity *identity_ref(struct identity *i);
 void identity_unref(struct identity *i);
@@ -31,41 +31,47 @@ void identity_unref(struct identity *i);
 struct identity *identity_new(const struct identity *like);
 
 /* X(identifier, name in logs, sc-win32-status, sentence for the administrator) */
-#define AUTH_REASONS(X)                                                                                                        \
-	X(OK, "ok", 0, "signed in")                                                                                                \
-	X(MALFORMED, "malformed-token", 2148074248u, "the token is not one of its scheme, or came out of turn")                    \
-	X(NOT_OFFERED, "scheme-not-offered", 5, "the client used a scheme that is not offered here")                               \
-	X(WRONG_PASSWORD, "wrong-password", 1326, "the user name or the password is wrong")                                        \
-	X(NO_SUCH_USER, "no-such-user", 1326, "there is no such account; the client is told the same as for a wrong password")     \
-	X(DISABLED, "account-disabled", 1331, "the account is disabled")                                                           \
-	X(EXPIRED, "password-expired", 1330, "the password has expired")                                                           \
-	X(MUST_CHANGE, "password-must-change", 1907, "the password must be changed before the first logon")                        \
-	X(LOCKED, "account-locked", 1909, "the account is locked out")                                                             \
-	X(LOGON_HOURS, "logon-hours", 1328, "the account may not log on at this time")                                             \
-	X(ACCOUNT_EXPIRED, "account-expired", 1793, "the account has expired")                                                     \
-	X(LM_OR_NTLMV1, "lm-or-ntlmv1", 1326, "the client answered with LM or NTLMv1, which is refused: it must send NTLMv2")      \
-	X(ANONYMOUS_NTLM, "ntlm-anonymous", 1326, "the client sent an anonymous NTLM message")                                     \
-	X(DATAGRAM_NTLM, "ntlm-datagram", 2148074248u, "the client asked for NTLM's datagram mode")                                \
-	X(MIC_MISSING, "mic-missing", 2148074248u, "the NTLM message has no integrity code, and the settings demand one")          \
-	X(MIC_WRONG, "mic-wrong", 2148074255u, "the NTLM messages were altered on their way: their integrity code is wrong")       \
-	X(BINDINGS_MISSING, "channel-bindings-missing", 2148074310u, "no channel bindings, and the settings demand them")          \
-	X(BINDINGS_WRONG, "channel-bindings-wrong", 2148074310u, "the channel bindings are of another TLS connection")             \
-	X(CLOCK_SKEW, "clock-skew", 2148074276u, "the client's clock and ours are too far apart for Kerberos")                     \
-	X(WRONG_SPN, "wrong-spn", 2148074274u, "the ticket is for a name that is not in the keytab")                               \
-	X(WRONG_KVNO, "wrong-kvno", 2148074274u, "the ticket was made with another version of the key: export the keytab again")   \
-	X(WRONG_ENCTYPE, "wrong-enctype", 2148074274u, "the keytab lacks the ticket's encryption type")                            \
-	X(TICKET_EXPIRED, "ticket-expired", 2148074252u, "the ticket has expired")                                                 \
-	X(REPLAY, "replay", 2148074252u, "the same Kerberos token came twice")                                                     \
-	X(UNAVAILABLE, "verifier-unavailable", 1311, "the verifier could not be asked: no domain controller, no winbind, no keytab") \
-	X(PIPE_UNREADABLE, "winbind-pipe-unreadable", 5, "winbind's privileged pipe cannot be read: add the user to winbindd_priv") \
-	X(NO_VERIFIER, "no-verifier", 1326, "no accounts block is responsible for the domain that was named")                      \
+#define AUTH_REASONS(X)                                                                                               \
+	X(OK, "ok", 0, "signed in")                                                                                       \
+	X(MALFORMED, "malformed-token", 2148074248u, "the token is not one of its scheme, or came out of turn")           \
+	X(NOT_OFFERED, "scheme-not-offered", 5, "the client used a scheme that is not offered here")                      \
+	X(WRONG_PASSWORD, "wrong-password", 1326, "the user name or the password is wrong")                               \
+	X(NO_SUCH_USER, "no-such-user", 1326,                                                                             \
+	  "there is no such account; the client is told the same as for a wrong password")                                \
+	X(DISABLED, "account-disabled", 1331, "the account is disabled")                                                  \
+	X(EXPIRED, "password-expired", 1330, "the password has expired")                                                  \
+	X(MUST_CHANGE, "password-must-change", 1907, "the password must be changed before the first logon")               \
+	X(LOCKED, "account-locked", 1909, "the account is locked out")                                                    \
+	X(LOGON_HOURS, "logon-hours", 1328, "the account may not log on at this time")                                    \
+	X(ACCOUNT_EXPIRED, "account-expired", 1793, "the account has expired")                                            \
+	X(LM_OR_NTLMV1, "lm-or-ntlmv1", 1326,                                                                             \
+	  "the client answered with LM or NTLMv1, which is refused: it must send NTLMv2")                                 \
+	X(ANONYMOUS_NTLM, "ntlm-anonymous", 1326, "the client sent an anonymous NTLM message")                            \
+	X(DATAGRAM_NTLM, "ntlm-datagram", 2148074248u, "the client asked for NTLM's datagram mode")                       \
+	X(MIC_MISSING, "mic-missing", 2148074248u, "the NTLM message has no integrity code, and the settings demand one") \
+	X(MIC_WRONG, "mic-wrong", 2148074255u,                                                                            \
+	  "the NTLM messages were altered on their way: their integrity code is wrong")                                   \
+	X(BINDINGS_MISSING, "channel-bindings-missing", 2148074310u, "no channel bindings, and the settings demand them") \
+	X(BINDINGS_WRONG, "channel-bindings-wrong", 2148074310u, "the channel bindings are of another TLS connection")    \
+	X(CLOCK_SKEW, "clock-skew", 2148074276u, "the client's clock and ours are too far apart for Kerberos")            \
+	X(WRONG_SPN, "wrong-spn", 2148074274u, "the ticket is for a name that is not in the keytab")                      \
+	X(WRONG_KVNO, "wrong-kvno", 2148074274u,                                                                          \
+	  "the ticket was made with another version of the key: export the keytab again")                                 \
+	X(WRONG_ENCTYPE, "wrong-enctype", 2148074274u, "the keytab lacks the ticket's encryption type")                   \
+	X(TICKET_EXPIRED, "ticket-expired", 2148074252u, "the ticket has expired")                                        \
+	X(REPLAY, "replay", 2148074252u, "the same Kerberos token came twice")                                            \
+	X(UNAVAILABLE, "verifier-unavailable", 1311,                                                                      \
+	  "the verifier could not be asked: no domain controller, no winbind, no keytab")                                 \
+	X(PIPE_UNREADABLE, "winbind-pipe-unreadable", 5,                                                                  \
+	  "winbind's privileged pipe cannot be read: add the user to winbindd_priv")                                      \
+	X(NO_VERIFIER, "no-verifier", 1326, "no accounts block is responsible for the domain that was named")             \
 	X(NO_MEMORY, "no-memory", 8, "no memory")
 
 enum auth_reason {
 #define X(id, name, win32, sentence) AUTH_##id,
 	AUTH_REASONS(X)
 #undef X
-	AUTH_REASON_LIMIT
+		AUTH_REASON_LIMIT
 };
 const char *auth_reason_name(enum auth_reason r);
 const char *auth_reason_sentence(enum auth_reason r);
@@ -82,7 +88,7 @@ enum auth_step {
 struct ntlm_proof {
 	struct span user, domain, workstation; /* UTF-8, as the client claims them */
 	unsigned char server_challenge[8];
-	const unsigned char *nt_response;      /* NTLMv2: proof (16 bytes) and blob */
+	const unsigned char *nt_response; /* NTLMv2: proof (16 bytes) and blob */
 	size_t nt_response_n;
 	const unsigned char *lm_response;
 	size_t lm_response_n;
@@ -90,16 +96,20 @@ struct ntlm_proof {
 
 /* A source of accounts. Made from one `accounts` block; shared by all, immutable but for its own locked insides. */
 struct verifier {
-	const char *name;   /* of the block */
-	const char *domain; /* NetBIOS name it is responsible for; "" for bare names (local) */
+	const char *name;       /* of the block */
+	const char *domain;     /* NetBIOS name it is responsible for; "" for bare names (local) */
 	const char *dns_domain; /* or realm; NULL */
-	bool blocks;        /* verify_* may wait: call it from a thread made for that */
+	bool blocks;            /* verify_* may wait: call it from a thread made for that */
 	/* 0 and *who (a new reference) and the 16 byte session base key; or an enum auth_reason. */
 	enum auth_reason (*verify_ntlm)(const struct verifier *v, const struct ntlm_proof *proof, struct identity **who,
 	                                unsigned char session_base_key[16]);
-	enum auth_reason (*verify_password)(const struct verifier *v, struct span user, struct span password, struct identity **who);
+	enum auth_reason (*verify_password)(const struct verifier *v, struct span user, struct span password,
+	                                    struct identity **who);
 	/* Of the account now; differs from identity.generation when it was changed, disabled or removed. Never waits. */
 	uint64_t (*generation)(const struct verifier *v, const char *name);
+	/* NULL: verify_password behaves as `blocks` says. Else: it waits or computes for long unless this says that the answer is known already,
+	 * whatever `blocks` says. Never waits. */
+	bool (*password_known)(const struct verifier *v, struct span user, struct span password);
 	void (*free)(struct verifier *v);
 };
 
