@@ -108,6 +108,7 @@ static enum parse_fault parse_status_line(struct head *h, const char **at, const
 	return PARSE_OK;
 }
 
+/* Two credentials: which of them a server takes nobody knows, and one of them may sign in the connection. */
 static enum parse_fault repeated_fault(enum field_id id)
 {
 	switch (id) {
@@ -117,6 +118,9 @@ static enum parse_fault repeated_fault(enum field_id id)
 		return PARSE_LENGTH_REPEATED;
 	case FIELD_TRANSFER_ENCODING:
 		return PARSE_CODING;
+	case FIELD_AUTHORIZATION:
+	case FIELD_PROXY_AUTHORIZATION:
+		return PARSE_CREDENTIALS_REPEATED;
 	default:
 		return PARSE_OK;
 	}

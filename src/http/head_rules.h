@@ -4,7 +4,7 @@
 
 #include "http/head.h"
 
-/* All fields are in h->fields and h->present; a second Host, Content-Length or Transfer-Encoding was refused before. */
+/* All fields are in h->fields and h->present; a second one of those that may stand only once was refused before. */
 MUST_CHECK enum parse_fault head_rules_request(const struct head *h);
 MUST_CHECK enum parse_fault head_rules_response(const struct head *h);
 
