@@ -12,9 +12,9 @@ struct acceptor_policy {
 	unsigned scheme_count;
 	const struct verifier *const *verifiers;
 	unsigned verifier_count;
-	const char *default_domain;  /* of bare names; NULL: local accounts */
-	const char *keytab;          /* for Kerberos; NULL: not offered inside Negotiate */
-	bool ntlm_in_negotiate;      /* also NTLM inside Negotiate */
+	const char *default_domain; /* of bare names; NULL: local accounts */
+	const char *keytab;         /* for Kerberos; NULL: not offered inside Negotiate */
+	bool ntlm_in_negotiate;     /* also NTLM inside Negotiate */
 	bool require_mic;
 	bool require_channel_bindings;
 	/* What our NTLM challenge says of us; the joined machine's when winbind verifies. */
@@ -33,11 +33,12 @@ bool acceptor_will_block(const struct acceptor *a, const struct challenge *crede
 struct acceptor_answer {
 	enum auth_step step;
 	enum auth_reason reason;
-	struct identity *who;  /* with AUTH_STEP_DONE: a new reference */
-	bool per_request;      /* Basic, or one-leg Kerberos: does not have to bind the connection */
+	struct identity *who;    /* with AUTH_STEP_DONE: a new reference */
+	bool per_request;        /* Basic, or one-leg Kerberos: does not have to bind the connection */
 	enum auth_scheme scheme; /* under which the token goes back */
-	struct buf token;      /* token68 to send; may be empty. The caller ends it */
-	const char *detail;    /* one more sentence for the log (user as claimed, SPN asked for...), without secrets; inside the acceptor */
+	struct buf token;        /* token68 to send; may be empty. The caller ends it */
+	const char *
+		detail; /* one more sentence for the log (user as claimed, SPN asked for...), without secrets; inside the acceptor */
 };
 /* Credentials as parsed from Authorization or Proxy-Authorization. Decides by the token's bytes, not by the scheme's word. A type 1 always
  * begins anew, also when somebody is signed in. */

@@ -5,12 +5,20 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum auth_scheme { SCHEME_OTHER, SCHEME_BASIC, SCHEME_DIGEST, SCHEME_NTLM, SCHEME_NEGOTIATE, SCHEME_KERBEROS, SCHEME_BEARER };
+enum auth_scheme {
+	SCHEME_OTHER,
+	SCHEME_BASIC,
+	SCHEME_DIGEST,
+	SCHEME_NTLM,
+	SCHEME_NEGOTIATE,
+	SCHEME_KERBEROS,
+	SCHEME_BEARER
+};
 
 struct challenge {
 	enum auth_scheme scheme;
-	struct span name;  /* as sent */
-	struct span token; /* the token68; empty in a first challenge */
+	struct span name;       /* as sent */
+	struct span token;      /* the token68; empty in a first challenge */
 	struct span parameters; /* name=value list, raw */
 };
 
@@ -27,14 +35,14 @@ const char *scheme_name(enum auth_scheme s);
 
 /* What a token is, told by its bytes and not by the scheme's word (protocol: a client may send raw NTLM under Negotiate). */
 enum token_kind {
-	TOKEN_NONE,          /* empty */
-	TOKEN_NTLM_1,        /* NTLMSSP NEGOTIATE, bare or inside SPNEGO */
+	TOKEN_NONE,   /* empty */
+	TOKEN_NTLM_1, /* NTLMSSP NEGOTIATE, bare or inside SPNEGO */
 	TOKEN_NTLM_2,
 	TOKEN_NTLM_3,
-	TOKEN_KERBEROS,      /* AP-REQ, bare, in a GSS wrapper, or as SPNEGO's optimistic token: one leg may do */
-	TOKEN_SPNEGO_FIRST,  /* NegTokenInit with neither of these inside */
-	TOKEN_SPNEGO_NEXT,   /* NegTokenResp, unless it carries NTLM_2 or NTLM_3; also with a type 1 or AP-REQ inside: not a first */
-	TOKEN_UNKNOWN        /* not base64, or bytes that are none of these */
+	TOKEN_KERBEROS,     /* AP-REQ, bare, in a GSS wrapper, or as SPNEGO's optimistic token: one leg may do */
+	TOKEN_SPNEGO_FIRST, /* NegTokenInit with neither of these inside */
+	TOKEN_SPNEGO_NEXT, /* NegTokenResp, unless it carries NTLM_2 or NTLM_3; also with a type 1 or AP-REQ inside: not a first */
+	TOKEN_UNKNOWN /* not base64, or bytes that are none of these */
 };
 /* Decodes as much of the base64 as it needs; never allocates. */
 enum token_kind token_kind_of(struct span token68);

@@ -8,13 +8,13 @@
 
 /* With what. Immutable; outlives its initiators. Secrets are wiped when it is freed. */
 struct initiator_credentials {
-	enum auth_scheme scheme;     /* BASIC, NTLM or NEGOTIATE */
-	const char *user, *domain;   /* "svc-fairlead", "CORP" */
-	const char *password;        /* or NULL */
+	enum auth_scheme scheme;      /* BASIC, NTLM or NEGOTIATE */
+	const char *user, *domain;    /* "svc-fairlead", "CORP" */
+	const char *password;         /* or NULL */
 	const unsigned char *nt_hash; /* 16 bytes, or NULL */
-	const char *keytab, *ccache; /* Kerberos; NULL: the password, or the environment's own ticket */
+	const char *keytab, *ccache;  /* Kerberos; NULL: the password, or the environment's own ticket */
 	const char *principal;
-	const char *spn;             /* "HTTP/proxy1.example" */
+	const char *spn; /* "HTTP/proxy1.example" */
 };
 
 struct initiator;
@@ -23,9 +23,9 @@ void initiator_free(struct initiator *i);
 bool initiator_will_block(const struct initiator *i);
 
 struct initiator_answer {
-	enum auth_step step;     /* CONTINUE: more will come; DONE: nothing more to say after this token */
+	enum auth_step step; /* CONTINUE: more will come; DONE: nothing more to say after this token */
 	enum auth_reason reason;
-	struct buf token;        /* token68; the caller ends it (it is a secret: buf_wipe) */
+	struct buf token; /* token68; the caller ends it (it is a secret: buf_wipe) */
 	const char *detail;
 };
 /* `token68`: from the other side's challenge; empty at the beginning. */

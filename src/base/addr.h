@@ -25,7 +25,7 @@ void addr_set_port(struct addr *a, uint16_t port);
 MUST_CHECK int addr_parse(struct span text, uint16_t port, struct addr *out);
 /* "192.0.2.1" or "2001:db8::1"; with the port "192.0.2.1:80" or "[2001:db8::1]:80". */
 void addr_format(const struct addr *a, bool with_port, char out[ADDR_TEXT]);
-bool addr_eq(const struct addr *a, const struct addr *b);     /* address and port */
+bool addr_eq(const struct addr *a, const struct addr *b);        /* address and port */
 bool addr_same_host(const struct addr *a, const struct addr *b); /* an IPv4-mapped address is the IPv4 one */
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_link_local(const struct addr *a);

@@ -10,21 +10,21 @@
 #include <unistd.h>
 
 /* Makes AUTO(name) for pointers of `type`, freed by `release`, which accepts NULL. */
-#define DEFINE_AUTO(name, type, release)                         \
-	static inline void auto_release_##name(type *where)          \
-	{                                                            \
-		if (*where)                                              \
-			release(*where);                                     \
-	}                                                            \
+#define DEFINE_AUTO(name, type, release)                \
+	static inline void auto_release_##name(type *where) \
+	{                                                   \
+		if (*where)                                     \
+			release(*where);                            \
+	}                                                   \
 	struct auto_requires_semicolon_##name
 
 #define AUTO(name) __attribute__((cleanup(auto_release_##name)))
 
-#define TAKE(pointer)                              \
-	({                                             \
-		__typeof__(pointer) taken_ = (pointer);    \
-		(pointer) = NULL;                          \
-		taken_;                                    \
+#define TAKE(pointer)                           \
+	({                                          \
+		__typeof__(pointer) taken_ = (pointer); \
+		(pointer) = NULL;                       \
+		taken_;                                 \
 	})
 
 static inline void auto_release_heap(void *where)

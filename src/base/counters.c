@@ -7,7 +7,7 @@
 
 const struct counter_description counter_table[COUNTER_LIMIT] = {
 #define X(name, kind, sentence) {#name, COUNTER_##kind, sentence},
-    COUNTERS(X)
+	COUNTERS(X)
 #undef X
 };
 

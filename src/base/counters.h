@@ -13,7 +13,7 @@ enum counter {
 #define X(name, kind, sentence) COUNTER_##name,
 	COUNTERS(X)
 #undef X
-	COUNTER_LIMIT
+		COUNTER_LIMIT
 };
 
 enum counter_kind { COUNTER_SUM, COUNTER_GAUGE };

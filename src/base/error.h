@@ -14,10 +14,10 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* States an intention; stays on in every build. */
-#define ASSERT(x)                                              \
-	do {                                                       \
-		if (UNLIKELY(!(x)))                                    \
-			assert_failed(#x, __FILE__, __LINE__, __func__);   \
+#define ASSERT(x)                                            \
+	do {                                                     \
+		if (UNLIKELY(!(x)))                                  \
+			assert_failed(#x, __FILE__, __LINE__, __func__); \
 	} while (0)
 
 void assert_failed(const char *what, const char *file, int line, const char *function) NORETURN;

@@ -57,8 +57,8 @@ static inline struct link *list_pop(struct link *list)
 }
 
 /* `item` may be removed inside the loop. */
-#define LIST_EACH(item, list, type, member)                                                                       \
-	for (struct link *at_ = (list)->next, *then_ = at_->next;                                                     \
+#define LIST_EACH(item, list, type, member)                   \
+	for (struct link *at_ = (list)->next, *then_ = at_->next; \
 	     at_ != (list) && ((item) = CONTAINER_OF(at_, type, member), 1); at_ = then_, then_ = at_->next)
 
 #endif

@@ -26,7 +26,7 @@ struct program {
 	struct port *ports;
 	struct log *events;
 	uint32_t process_id;
-	atomic_uint left; /* as the workers said last */
+	atomic_uint left;  /* as the workers said last */
 	atomic_int failed; /* -errno of a worker that could not start */
 };
 
@@ -61,7 +61,7 @@ static int make_tls(struct edition *e)
 		if (!t->on)
 			continue;
 		struct tls_client_settings settings = {
-		    .ca = t->ca, .name = t->name, .certificate = t->certificate, .key = t->key, .verify = t->verify};
+			.ca = t->ca, .name = t->name, .certificate = t->certificate, .key = t->key, .verify = t->verify};
 		int error = tls_client_new(&settings, &e->tls[i], &why);
 		if (error) {
 			log_event(LOG_ERROR, "upstream %s: %s", s->upstreams[i].name, why ? why : "TLS cannot be set up");
@@ -185,7 +185,8 @@ static void tell_workers(struct program *p, void (*what)(struct program *p, void
 		struct order *o = calloc(1, sizeof(*o));
 		if (!o)
 			die("no memory to speak to the workers");
-		*o = (struct order){.message = {.fn = carry_out}, .program = p, .what = what, .arg = arg, .unfinished = &unfinished};
+		*o = (struct order){
+			.message = {.fn = carry_out}, .program = p, .what = what, .arg = arg, .unfinished = &unfinished};
 		atomic_fetch_add(&unfinished, 1);
 		worker_post(worker_at(i), &o->message);
 	}

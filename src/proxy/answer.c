@@ -22,7 +22,8 @@ static bool drain_request(struct exchange *x)
 	for (;;) {
 		struct span data;
 		size_t used;
-		enum body_step step = body_read(&x->request_body, span_make(x->in->p + x->in->start, lent_length(x->in)), &used, &data);
+		enum body_step step = body_read(&x->request_body, span_make(x->in->p + x->in->start, lent_length(x->in)), &used,
+		                                &data);
 		x->in->start += (uint32_t)used;
 		if (step == BODY_END)
 			return true;

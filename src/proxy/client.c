@@ -33,7 +33,8 @@ static int read_proxy_header(struct client *client, struct lent *in, int64_t wai
 		struct proxy_header header;
 		int n = in->p ? proxy_header_parse(span_make(in->p + in->start, lent_length(in)), &header) : 0;
 		if (n < 0) {
-			log_event(LOG_WARNING, "a connection from an address named in proxy-protocol-from began without a valid PROXY header");
+			log_event(LOG_WARNING,
+			          "a connection from an address named in proxy-protocol-from began without a valid PROXY header");
 			return n;
 		}
 		if (n > 0) {

@@ -13,7 +13,7 @@ struct client {
 	struct link link;     /* in the service's list */
 	struct timer timer;   /* idle, or waiting for a free fiber */
 	struct port *port;
-	struct fiber *fiber;  /* that works for it; NULL: idle */
+	struct fiber *fiber; /* that works for it; NULL: idle */
 	struct pin_set pins;
 	uint64_t number;
 	uint64_t forwarded_for; /* hash of the forwarded client address last seen; 0: none */

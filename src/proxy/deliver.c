@@ -18,7 +18,8 @@ static void decide_persistence(struct exchange *x)
 		return;
 	}
 	/* A handshake cannot go on where the server does not; and who is signed in on this connection alone had better be told. */
-	bool signed_in_here = x->pin && x->pin->conn == x->conn && x->pin->state == PIN_SIGNED_IN && x->client->pins.count == 1;
+	bool signed_in_here = x->pin && x->pin->conn == x->conn && x->pin->state == PIN_SIGNED_IN &&
+	                      x->client->pins.count == 1;
 	if (x->token_challenge || signed_in_here || x->upload || x->client->close_soon)
 		x->close_client = true;
 }

@@ -1,6 +1,6 @@
 /* The way of an exchange. Each step below is a function that reads, waits, writes in the order in which it happens, and returns
  * the step that follows; every transition is a `return STEP_...` to search for. READ_HEAD to AUTHORIZE and FINISH stand in this file,
- * CHOOSE_ROUTE to JUDGE in forward.c, DELIVER in deliver.c, OPEN_TUNNEL in tunnel.c, ANSWER and REFUSE in answer.c. */
+ * the others in files of their names: choose.c, connect.c, send.c, receive.c, judge.c, deliver.c, tunnel.c, and answer.c for ANSWER and REFUSE. */
 #include "proxy/exchange.h"
 
 #include "base/counters.h"
@@ -12,7 +12,7 @@ static const struct {
 	enum step (*run)(struct exchange *x);
 } steps[] = {
 #define X(id, function) [STEP_##id] = {#id, function},
-    STEPS(X)
+	STEPS(X)
 #undef X
 };
 
@@ -85,9 +85,10 @@ static enum step refuse_head(struct exchange *x, enum parse_fault fault)
 	bool too_large = fault == PARSE_HEAD_TOO_LARGE || fault == PARSE_FIELD_TOO_LARGE || fault == PARSE_TOO_MANY_FIELDS;
 	x->close_client = true;
 	x->record.detail = arena_printf(&x->arena, "%s: %s", parse_fault_name(fault), parse_fault_text(fault));
-	return end_with(x, too_large                          ? END_REQUEST_HEAD_TOO_LARGE
-	                   : fault == PARSE_TARGET_TOO_LARGE ? END_TARGET_TOO_LARGE
-	                                                     : END_REQUEST_MALFORMED,
+	return end_with(x,
+	                too_large                         ? END_REQUEST_HEAD_TOO_LARGE
+	                : fault == PARSE_TARGET_TOO_LARGE ? END_TARGET_TOO_LARGE
+	                                                  : END_REQUEST_MALFORMED,
 	                0, NULL);
 }
 
@@ -121,7 +122,8 @@ static enum step head_failed(struct exchange *x, int error)
 	if (error == 0)
 		return cut_with(x, END_CLIENT_CLOSED, 0);
 	x->close_client = true;
-	return error == -ETIMEDOUT ? end_with(x, END_REQUEST_HEAD_TIMEOUT, error, NULL) : cut_with(x, END_CLIENT_CLOSED, error);
+	return error == -ETIMEDOUT ? end_with(x, END_REQUEST_HEAD_TIMEOUT, error, NULL)
+	                           : cut_with(x, END_CLIENT_CLOSED, error);
 }
 
 static enum step parse_head(struct exchange *x, size_t n, const struct head_limits *limits)
@@ -158,7 +160,7 @@ enum step read_head(struct exchange *x)
 			}
 			int n = head_find_end(span_make(x->in->p, x->in->end), &scanned, &limits);
 			if (n < 0)
-				return refuse_head(x, (enum parse_fault)-n);
+				return refuse_head(x, (enum parse_fault) - n);
 			if (n > 0 && x->in->size - (uint32_t)n < BODY_ROOM &&
 			    lent_grow(x->in, (size_t)n + LENT_SIZE + lent_length(x->in)) != 0)
 				return cut_with(x, END_OUT_OF_MEMORY, -ENOMEM);
@@ -186,7 +188,8 @@ static void record_request(struct exchange *x)
 	r->referer = head_value(&x->request, FIELD_REFERER);
 	r->minor = x->request.minor;
 	x->close_client = !x->request_framing.keep_alive;
-	x->expects_continue = x->request.minor == 1 && span_eq_nocase(head_value(&x->request, FIELD_EXPECT), SPAN("100-continue"));
+	x->expects_continue = x->request.minor == 1 &&
+	                      span_eq_nocase(head_value(&x->request, FIELD_EXPECT), SPAN("100-continue"));
 }
 
 /* A connection that shows another proxy in front may carry several users. Unless that proxy is named as one that keeps them apart, a sign-in

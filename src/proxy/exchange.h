@@ -23,32 +23,32 @@ enum exchange_next {
 };
 
 /* X(identifier, function): the steps; each returns the next. */
-#define STEPS(X)                                                                                   \
-	X(READ_HEAD, read_head)   /* strict parse of the client's head */                              \
-	X(IDENTIFY, identify)     /* what is asked of us: to forward, to tunnel, or something of ours */ \
-	X(AUTHORIZE, authorize)   /* may this client go there? */                                      \
-	X(CHOOSE_ROUTE, choose_route) /* direct, or which parent; does a pin hold the way? */          \
-	X(CONNECT, connect_hop)   /* the pin's connection, one from the pool, or a new one */          \
-	X(SEND, send_request)     /* head and as much body as there is; the rest goes beside the answer */ \
-	X(RECEIVE, receive_head)  /* the answer's head; interim answers pass */                        \
-	X(JUDGE, judge_answer)    /* what it means for the pin, for a tunnel, for a retry */           \
-	X(DELIVER, deliver)       /* head and body to the client, at its pace */                       \
-	X(OPEN_TUNNEL, open_tunnel) /* CONNECT and Upgrade end here */                                 \
-	X(ANSWER, answer_here)    /* a responder of ours */                                            \
-	X(REFUSE, refuse)         /* the page of an end reason */                                      \
-	X(FINISH, finish)         /* connection to its pool or pin, log, counters */
+#define STEPS(X)                                                                                           \
+	X(READ_HEAD, read_head)       /* strict parse of the client's head */                                  \
+	X(IDENTIFY, identify)         /* what is asked of us: to forward, to tunnel, or something of ours */   \
+	X(AUTHORIZE, authorize)       /* may this client go there? */                                          \
+	X(CHOOSE_ROUTE, choose_route) /* direct, or which parent; does a pin hold the way? */                  \
+	X(CONNECT, connect_hop)       /* the pin's connection, one from the pool, or a new one */              \
+	X(SEND, send_request)         /* head and as much body as there is; the rest goes beside the answer */ \
+	X(RECEIVE, receive_head)      /* the answer's head; interim answers pass */                            \
+	X(JUDGE, judge_answer)        /* what it means for the pin, for a tunnel, for a retry */               \
+	X(DELIVER, deliver)           /* head and body to the client, at its pace */                           \
+	X(OPEN_TUNNEL, open_tunnel)   /* CONNECT and Upgrade end here */                                       \
+	X(ANSWER, answer_here)        /* a responder of ours */                                                \
+	X(REFUSE, refuse)             /* the page of an end reason */                                          \
+	X(FINISH, finish)             /* connection to its pool or pin, log, counters */
 
 enum step {
 #define X(id, function) STEP_##id,
 	STEPS(X)
 #undef X
-	STEP_OVER
+		STEP_OVER
 };
 
 /* How the request reaches us through the connection-bound schemes. */
 struct sign_in_leg {
-	bool bound;           /* the request carries a token of a connection-bound scheme */
-	bool first;           /* one that begins a sign-in */
+	bool bound; /* the request carries a token of a connection-bound scheme */
+	bool first; /* one that begins a sign-in */
 	enum token_kind kind;
 };
 
@@ -62,27 +62,27 @@ struct exchange {
 	enum exchange_next next;
 
 	/* the request */
-	struct lent *in;             /* the client's; the head stays at its front until the end */
+	struct lent *in; /* the client's; the head stays at its front until the end */
 	struct head request;
 	struct framing request_framing;
 	struct body_reader request_body;
 	struct target target;
-	char host[256];              /* folded */
+	char host[256]; /* folded */
 	struct span host_folded;
 	bool host_is_literal;
 	struct addr literal;
 	struct sign_in_leg leg;
-	bool upgrade;                /* the client asks to leave HTTP, and we pass that on */
+	bool upgrade; /* the client asks to leave HTTP, and we pass that on */
 	bool expects_continue;
-	bool reset_client;           /* close without an answer */
-	bool close_client;           /* after the answer */
-	bool broken;                 /* the server connection cannot be used again */
+	bool reset_client;              /* close without an answer */
+	bool close_client;              /* after the answer */
+	bool broken;                    /* the server connection cannot be used again */
 	uint64_t in_before, out_before; /* the client stream's counts when this exchange began */
 
 	/* the way */
 	struct access_question question;
 	struct route route;
-	char origin[270];            /* "host:port": the pin's key */
+	char origin[270]; /* "host:port": the pin's key */
 	struct span origin_key;
 	struct pin *pin;
 	struct upstream_conn *conn;
@@ -92,18 +92,18 @@ struct exchange {
 	const struct responder *responder;
 
 	/* the body on its way to the server, beside the answer */
-	struct upload *upload;       /* NULL: nothing left to send */
+	struct upload *upload; /* NULL: nothing left to send */
 
 	/* the answer */
-	struct lent out;             /* the server's */
+	struct lent out; /* the server's */
 	struct head response;
 	struct framing response_framing;
 	struct body_reader response_body;
-	bool answer_begun;           /* the client has bytes of it */
-	unsigned interim;            /* 1xx answers seen */
-	bool challenged;             /* the answer offers a connection-bound scheme */
-	bool token_challenge;        /* ... with a token: the handshake goes on */
-	bool proxy_support;          /* tell the client that its connection is kept */
+	bool answer_begun;    /* the client has bytes of it */
+	unsigned interim;     /* 1xx answers seen */
+	bool challenged;      /* the answer offers a connection-bound scheme */
+	bool token_challenge; /* ... with a token: the handshake goes on */
+	bool proxy_support;   /* tell the client that its connection is kept */
 };
 
 /* Runs one exchange on the calling fiber. `in` may hold bytes already read; what belongs to the next request is left in it. */

@@ -1,19 +1,31 @@
-/* The way to the next hop: route, connection, request out, answer's head in. */
+/* What the steps between the client's head and the end of the exchange call of each other (choose.c, connect.c, send.c, receive.c, judge.c). */
 #ifndef FAIRLEAD_PROXY_FORWARD_H
 #define FAIRLEAD_PROXY_FORWARD_H
 
+#include "net/fiber.h"
 #include "proxy/exchange.h"
 #include "proxy/transfer.h"
 
-/* A request body on its way while the answer may already come. */
-struct upload;
-/* Waits for it, telling it to end if it has not; x->upload is NULL afterwards. */
-void upload_end(struct exchange *x); /* an upload that did not reach its end leaves the connections unusable */
+/* Ends with a page that names the rule and the line that would allow it. */
+enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer);
+/* What the pin for this origin says of the request: its own connection, a new one, any one, or not to send it. */
+enum step ask_pin(struct exchange *x);
 
+/* A request body on its way while the answer may already come: on a second fiber, which never outlives the exchange. */
+struct upload {
+	struct task task;
+	struct transfer transfer;
+	struct exchange *exchange;
+	mono_ms ended;
+};
 /* Waits for it to end by itself, however long the client takes within its time-outs. False if it did not reach its end. */
 bool upload_finish(struct exchange *x);
+/* Waits for it, telling it to end if it has not. One that did not reach its end leaves the connections unusable. */
+void upload_end(struct exchange *x);
+/* The step that follows from how sending went. */
+enum step send_ended(struct exchange *x, const struct transfer *t);
+
 /* What becomes of the server connection when the exchange is over: pool, pin, or end. */
 void release_connection(struct exchange *x);
-enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer);
 
 #endif

@@ -11,122 +11,126 @@
 #include "base/counters.h"
 #include "proxy/upstream_conn.h"
 
-#define T(state, act) {PIN_##state, PIN_##act}
+#define T(state, act)          \
+	{                          \
+		PIN_##state, PIN_##act \
+	}
 #define NEVER_HERE T(NONE, IMPOSSIBLE)
 
-static const struct pin_transition pin_table[PIN_STATE_LIMIT][PIN_EVENT_LIMIT] = {
-    [PIN_NONE] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(NONE, USE_POOL),
-            [PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
-            /* Its beginning was seen on another connection, or never: the server will say so. */
-            [PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_FRESH),
-            [PIN_EVENT_CHALLENGED] = T(HINTED, BIND),
-            [PIN_EVENT_CONTINUED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
-            [PIN_EVENT_REFUSED] = NEVER_HERE,
-            [PIN_EVENT_ANSWERED] = T(NONE, GO_ON),
-            [PIN_EVENT_SERVER_CLOSED] = T(NONE, LET_GO),
-            [PIN_EVENT_EVICTED] = T(NONE, LET_GO),
-        },
-    [PIN_HINTED] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(HINTED, USE_OWN),
-            [PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_OWN),
-            [PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_OWN),
-            [PIN_EVENT_CHALLENGED] = T(HINTED, GO_ON),
-            [PIN_EVENT_CONTINUED] = T(HINTED, GO_ON), /* a token nobody asked for */
-            [PIN_EVENT_ACCEPTED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
-            [PIN_EVENT_REFUSED] = NEVER_HERE,
-            [PIN_EVENT_ANSWERED] = T(HINTED, GO_ON),
-            [PIN_EVENT_SERVER_CLOSED] = T(NONE, LET_GO),
-            [PIN_EVENT_EVICTED] = T(NONE, LET_GO),
-        },
-    [PIN_HANDSHAKE] =
-        {
-            /* The client gave the handshake up. */
-            [PIN_EVENT_REQUEST_PLAIN] = T(HINTED, USE_OWN),
-            [PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_OWN),
-            [PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_OWN),
-            [PIN_EVENT_CHALLENGED] = NEVER_HERE,
-            [PIN_EVENT_CONTINUED] = T(HANDSHAKE, GO_ON),
-            [PIN_EVENT_ACCEPTED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_ACCEPTED_ONCE] = T(HINTED, GO_ON),
-            [PIN_EVENT_REFUSED] = T(HINTED, GO_ON),
-            [PIN_EVENT_ANSWERED] = NEVER_HERE,
-            [PIN_EVENT_SERVER_CLOSED] = T(BROKEN, REMEMBER),
-            [PIN_EVENT_EVICTED] = NEVER_HERE,
-        },
-    [PIN_SIGNED_IN] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(SIGNED_IN, USE_OWN),
-            [PIN_EVENT_REQUEST_FIRST] = T(RENEWING, USE_OWN),
-            [PIN_EVENT_REQUEST_NEXT] = T(RENEWING, USE_OWN),
-            /* The user may not see this resource (401.3), or the server forgot: either way no anonymous request may follow. */
-            [PIN_EVENT_CHALLENGED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_CONTINUED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_ACCEPTED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
-            [PIN_EVENT_REFUSED] = NEVER_HERE,
-            [PIN_EVENT_ANSWERED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_SERVER_CLOSED] = T(LOST, REMEMBER),
-            [PIN_EVENT_EVICTED] = T(LOST, REMEMBER),
-        },
-    [PIN_RENEWING] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(SIGNED_IN, USE_OWN),
-            [PIN_EVENT_REQUEST_FIRST] = T(RENEWING, USE_OWN),
-            [PIN_EVENT_REQUEST_NEXT] = T(RENEWING, USE_OWN),
-            [PIN_EVENT_CHALLENGED] = NEVER_HERE,
-            [PIN_EVENT_CONTINUED] = T(RENEWING, GO_ON),
-            [PIN_EVENT_ACCEPTED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_ACCEPTED_ONCE] = T(HINTED, GO_ON),
-            [PIN_EVENT_REFUSED] = T(SIGNED_IN, GO_ON),
-            [PIN_EVENT_ANSWERED] = NEVER_HERE,
-            [PIN_EVENT_SERVER_CLOSED] = T(LOST, REMEMBER),
-            [PIN_EVENT_EVICTED] = NEVER_HERE,
-        },
-    [PIN_BROKEN] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(NONE, USE_POOL),
-            [PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
-            [PIN_EVENT_REQUEST_NEXT] = T(BROKEN, CLOSE_CLIENT),
-            [PIN_EVENT_CHALLENGED] = NEVER_HERE,
-            [PIN_EVENT_CONTINUED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
-            [PIN_EVENT_REFUSED] = NEVER_HERE,
-            [PIN_EVENT_ANSWERED] = NEVER_HERE,
-            [PIN_EVENT_SERVER_CLOSED] = T(BROKEN, GO_ON),
-            [PIN_EVENT_EVICTED] = T(NONE, LET_GO),
-        },
-    [PIN_LOST] =
-        {
-            [PIN_EVENT_REQUEST_PLAIN] = T(LOST, CLOSE_CLIENT),
-            [PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
-            [PIN_EVENT_REQUEST_NEXT] = T(LOST, CLOSE_CLIENT),
-            [PIN_EVENT_CHALLENGED] = NEVER_HERE,
-            [PIN_EVENT_CONTINUED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED] = NEVER_HERE,
-            [PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
-            [PIN_EVENT_REFUSED] = NEVER_HERE,
-            [PIN_EVENT_ANSWERED] = NEVER_HERE,
-            [PIN_EVENT_SERVER_CLOSED] = T(LOST, GO_ON),
-            [PIN_EVENT_EVICTED] = NEVER_HERE,
-        },
+static const struct pin_transition pin_table[PIN_STATE_LIMIT][PIN_EVENT_LIMIT] =
+	{
+		[PIN_NONE] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(NONE, USE_POOL),
+				[PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
+				/* Its beginning was seen on another connection, or never: the server will say so. */
+				[PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_FRESH),
+				[PIN_EVENT_CHALLENGED] = T(HINTED, BIND),
+				[PIN_EVENT_CONTINUED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
+				[PIN_EVENT_REFUSED] = NEVER_HERE,
+				[PIN_EVENT_ANSWERED] = T(NONE, GO_ON),
+				[PIN_EVENT_SERVER_CLOSED] = T(NONE, LET_GO),
+				[PIN_EVENT_EVICTED] = T(NONE, LET_GO),
+			},
+		[PIN_HINTED] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(HINTED, USE_OWN),
+				[PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_OWN),
+				[PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_OWN),
+				[PIN_EVENT_CHALLENGED] = T(HINTED, GO_ON),
+				[PIN_EVENT_CONTINUED] = T(HINTED, GO_ON), /* a token nobody asked for */
+				[PIN_EVENT_ACCEPTED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
+				[PIN_EVENT_REFUSED] = NEVER_HERE,
+				[PIN_EVENT_ANSWERED] = T(HINTED, GO_ON),
+				[PIN_EVENT_SERVER_CLOSED] = T(NONE, LET_GO),
+				[PIN_EVENT_EVICTED] = T(NONE, LET_GO),
+			},
+		[PIN_HANDSHAKE] =
+			{
+				/* The client gave the handshake up. */
+				[PIN_EVENT_REQUEST_PLAIN] = T(HINTED, USE_OWN),
+				[PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_OWN),
+				[PIN_EVENT_REQUEST_NEXT] = T(HANDSHAKE, USE_OWN),
+				[PIN_EVENT_CHALLENGED] = NEVER_HERE,
+				[PIN_EVENT_CONTINUED] = T(HANDSHAKE, GO_ON),
+				[PIN_EVENT_ACCEPTED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_ACCEPTED_ONCE] = T(HINTED, GO_ON),
+				[PIN_EVENT_REFUSED] = T(HINTED, GO_ON),
+				[PIN_EVENT_ANSWERED] = NEVER_HERE,
+				[PIN_EVENT_SERVER_CLOSED] = T(BROKEN, REMEMBER),
+				[PIN_EVENT_EVICTED] = NEVER_HERE,
+			},
+		[PIN_SIGNED_IN] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(SIGNED_IN, USE_OWN),
+				[PIN_EVENT_REQUEST_FIRST] = T(RENEWING, USE_OWN),
+				[PIN_EVENT_REQUEST_NEXT] = T(RENEWING, USE_OWN),
+				/* The user may not see this resource (401.3), or the server forgot: either way no anonymous request may follow. */
+				[PIN_EVENT_CHALLENGED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_CONTINUED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_ACCEPTED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
+				[PIN_EVENT_REFUSED] = NEVER_HERE,
+				[PIN_EVENT_ANSWERED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_SERVER_CLOSED] = T(LOST, REMEMBER),
+				[PIN_EVENT_EVICTED] = T(LOST, REMEMBER),
+			},
+		[PIN_RENEWING] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(SIGNED_IN, USE_OWN),
+				[PIN_EVENT_REQUEST_FIRST] = T(RENEWING, USE_OWN),
+				[PIN_EVENT_REQUEST_NEXT] = T(RENEWING, USE_OWN),
+				[PIN_EVENT_CHALLENGED] = NEVER_HERE,
+				[PIN_EVENT_CONTINUED] = T(RENEWING, GO_ON),
+				[PIN_EVENT_ACCEPTED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_ACCEPTED_ONCE] = T(HINTED, GO_ON),
+				[PIN_EVENT_REFUSED] = T(SIGNED_IN, GO_ON),
+				[PIN_EVENT_ANSWERED] = NEVER_HERE,
+				[PIN_EVENT_SERVER_CLOSED] = T(LOST, REMEMBER),
+				[PIN_EVENT_EVICTED] = NEVER_HERE,
+			},
+		[PIN_BROKEN] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(NONE, USE_POOL),
+				[PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
+				[PIN_EVENT_REQUEST_NEXT] = T(BROKEN, CLOSE_CLIENT),
+				[PIN_EVENT_CHALLENGED] = NEVER_HERE,
+				[PIN_EVENT_CONTINUED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
+				[PIN_EVENT_REFUSED] = NEVER_HERE,
+				[PIN_EVENT_ANSWERED] = NEVER_HERE,
+				[PIN_EVENT_SERVER_CLOSED] = T(BROKEN, GO_ON),
+				[PIN_EVENT_EVICTED] = T(NONE, LET_GO),
+			},
+		[PIN_LOST] =
+			{
+				[PIN_EVENT_REQUEST_PLAIN] = T(LOST, CLOSE_CLIENT),
+				[PIN_EVENT_REQUEST_FIRST] = T(HANDSHAKE, USE_FRESH),
+				[PIN_EVENT_REQUEST_NEXT] = T(LOST, CLOSE_CLIENT),
+				[PIN_EVENT_CHALLENGED] = NEVER_HERE,
+				[PIN_EVENT_CONTINUED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED] = NEVER_HERE,
+				[PIN_EVENT_ACCEPTED_ONCE] = NEVER_HERE,
+				[PIN_EVENT_REFUSED] = NEVER_HERE,
+				[PIN_EVENT_ANSWERED] = NEVER_HERE,
+				[PIN_EVENT_SERVER_CLOSED] = T(LOST, GO_ON),
+				[PIN_EVENT_EVICTED] = NEVER_HERE,
+			},
 };
 
 static const char *const state_names[PIN_STATE_LIMIT] = {
 #define X(id, name, meaning) name,
-    PIN_STATES(X)
+	PIN_STATES(X)
 #undef X
 };
 
 static const char *const event_meanings[PIN_EVENT_LIMIT] = {
 #define X(id, meaning) meaning,
-    PIN_EVENTS(X)
+	PIN_EVENTS(X)
 #undef X
 };
 

@@ -13,54 +13,55 @@
 struct upstream_conn;
 
 /* X(identifier, name in logs, what it means) */
-#define PIN_STATES(X)                                                                                               \
-	X(NONE, "none", "no connection is held for this origin")                                                        \
-	X(HINTED, "hinted", "held because the server offered a connection-bound scheme; nobody is signed in; may be evicted") \
-	X(HANDSHAKE, "handshake", "a token has crossed, the sign-in is not over; never evicted")                        \
-	X(SIGNED_IN, "signed-in", "the server has accepted the sign-in: the connection is the user")                    \
-	X(RENEWING, "renewing", "signed in, and a new token has crossed")                                               \
-	X(BROKEN, "broken", "the server closed in the middle of the handshake: its next leg can go nowhere")            \
+#define PIN_STATES(X)                                                                                    \
+	X(NONE, "none", "no connection is held for this origin")                                             \
+	X(HINTED, "hinted",                                                                                  \
+	  "held because the server offered a connection-bound scheme; nobody is signed in; may be evicted")  \
+	X(HANDSHAKE, "handshake", "a token has crossed, the sign-in is not over; never evicted")             \
+	X(SIGNED_IN, "signed-in", "the server has accepted the sign-in: the connection is the user")         \
+	X(RENEWING, "renewing", "signed in, and a new token has crossed")                                    \
+	X(BROKEN, "broken", "the server closed in the middle of the handshake: its next leg can go nowhere") \
 	X(LOST, "lost", "the server closed a signed-in connection: a request without a token would go anonymously")
 
 enum pin_state {
 #define X(id, name, meaning) PIN_##id,
 	PIN_STATES(X)
 #undef X
-	PIN_STATE_LIMIT
+		PIN_STATE_LIMIT
 };
 
 /* What happens to a pin. The first three are requests of the client, told apart by the token they bring. */
-#define PIN_EVENTS(X)                                                                                   \
-	X(REQUEST_PLAIN, "request without a token")                                                         \
-	X(REQUEST_FIRST, "request with a token that begins a sign-in")                                      \
-	X(REQUEST_NEXT, "request with a later token of a sign-in")                                          \
-	X(CHALLENGED, "401 that offers a connection-bound scheme, to a request without a token")            \
-	X(CONTINUED, "401 with a token of the server")                                                      \
-	X(ACCEPTED, "any other final answer to a token")                                                    \
-	X(ACCEPTED_ONCE, "the same, saying Persistent-Auth: false, or on a connection shared by users")      \
-	X(REFUSED, "401 without a token, to a token")                                                       \
-	X(ANSWERED, "any other final answer")                                                               \
-	X(SERVER_CLOSED, "the server closed the connection, or said that it will")                          \
+#define PIN_EVENTS(X)                                                                               \
+	X(REQUEST_PLAIN, "request without a token")                                                     \
+	X(REQUEST_FIRST, "request with a token that begins a sign-in")                                  \
+	X(REQUEST_NEXT, "request with a later token of a sign-in")                                      \
+	X(CHALLENGED, "401 that offers a connection-bound scheme, to a request without a token")        \
+	X(CONTINUED, "401 with a token of the server")                                                  \
+	X(ACCEPTED, "any other final answer to a token")                                                \
+	X(ACCEPTED_ONCE, "the same, saying Persistent-Auth: false, or on a connection shared by users") \
+	X(REFUSED, "401 without a token, to a token")                                                   \
+	X(ANSWERED, "any other final answer")                                                           \
+	X(SERVER_CLOSED, "the server closed the connection, or said that it will")                      \
 	X(EVICTED, "the client holds too many connections")
 
 enum pin_event {
 #define X(id, meaning) PIN_EVENT_##id,
 	PIN_EVENTS(X)
 #undef X
-	PIN_EVENT_LIMIT
+		PIN_EVENT_LIMIT
 };
 
 /* What to do about it. */
 enum pin_act {
-	PIN_GO_ON,        /* nothing */
-	PIN_USE_POOL,     /* request: over any untainted connection */
-	PIN_USE_OWN,      /* request: over the pin's connection */
-	PIN_USE_FRESH,    /* request: over a connection dialled for it, which the pin then holds */
-	PIN_BIND,         /* hold the connection that was just used */
-	PIN_LET_GO,       /* the connection ends, the pin is forgotten */
-	PIN_REMEMBER,     /* the connection ends, the pin stays to remember why */
+	PIN_GO_ON,     /* nothing */
+	PIN_USE_POOL,  /* request: over any untainted connection */
+	PIN_USE_OWN,   /* request: over the pin's connection */
+	PIN_USE_FRESH, /* request: over a connection dialled for it, which the pin then holds */
+	PIN_BIND,      /* hold the connection that was just used */
+	PIN_LET_GO,    /* the connection ends, the pin is forgotten */
+	PIN_REMEMBER,  /* the connection ends, the pin stays to remember why */
 	PIN_CLOSE_CLIENT, /* do not send the request: close the client connection unanswered; the client, which knows how, starts again */
-	PIN_IMPOSSIBLE    /* the caller has a bug */
+	PIN_IMPOSSIBLE /* the caller has a bug */
 };
 
 struct pin_transition {

@@ -11,7 +11,7 @@
 struct responder_request {
 	const struct settings *settings;
 	const struct head *head;
-	struct span path;  /* path and query */
+	struct span path; /* path and query */
 	struct addr client;
 	bool draining;
 };
@@ -19,8 +19,8 @@ struct responder_request {
 struct responder_answer {
 	unsigned status;
 	const char *content_type;
-	struct buf body;         /* the responder appends; the exchange frees it */
-	struct buf fields;       /* extra whole field lines */
+	struct buf body;   /* the responder appends; the exchange frees it */
+	struct buf fields; /* extra whole field lines */
 };
 
 struct responder {

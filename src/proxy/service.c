@@ -103,7 +103,8 @@ static void service_end(void *unused)
 	mine = NULL;
 }
 
-int service_start(unsigned index, struct edition *edition, uint32_t process_id, const struct responder *const *responders)
+int service_start(unsigned index, struct edition *edition, uint32_t process_id,
+                  const struct responder *const *responders)
 {
 	mine = calloc(1, sizeof(*mine));
 	if (!mine)

@@ -19,8 +19,8 @@ enum { RESPONDERS_MOST = 4 };
 struct edition {
 	struct ref ref;
 	struct settings *settings;
-	struct log *access_log;          /* NULL: none */
-	struct tls_client **tls;         /* one an upstream; NULL where it is plain */
+	struct log *access_log;  /* NULL: none */
+	struct tls_client **tls; /* one an upstream; NULL where it is plain */
 };
 void edition_unref(struct edition *e);
 
@@ -36,8 +36,8 @@ struct lease {
 struct port {
 	struct port *next;
 	struct listener *listener;
-	char *address;            /* as in the settings */
-	bool removed;             /* drained after a reload */
+	char *address; /* as in the settings */
+	bool removed;  /* drained after a reload */
 };
 
 struct service {
@@ -48,15 +48,16 @@ struct service {
 	unsigned client_count;
 	struct link tunnels;
 	bool draining;
-	uint64_t numbers;    /* last number given out */
-	uint32_t process_id; /* the random part of exchange ids */
+	uint64_t numbers;                          /* last number given out */
+	uint32_t process_id;                       /* the random part of exchange ids */
 	const struct responder *const *responders; /* ends with NULL; the first is the console's */
 };
 
 struct service *service_self(void);
 
 /* In a worker's start function. 0 or -errno. */
-MUST_CHECK int service_start(unsigned index, struct edition *edition, uint32_t process_id, const struct responder *const *responders);
+MUST_CHECK int service_start(unsigned index, struct edition *edition, uint32_t process_id,
+                             const struct responder *const *responders);
 /* Takes a new edition into use for what begins from now on. */
 void service_adopt(struct edition *edition);
 /* Listens on this port from now on (once per worker and port). */

@@ -73,7 +73,8 @@ static enum body_step gather(struct transfer *t, struct batch *b)
 	do {
 		struct span data = SPAN_NONE;
 		size_t used = 0;
-		step = body_read(t->reader, span_make(t->in->p ? t->in->p + t->in->start : "", lent_length(t->in)), &used, &data);
+		step = body_read(t->reader, span_make(t->in->p ? t->in->p + t->in->start : "", lent_length(t->in)), &used,
+		                 &data);
 		t->in->start += (uint32_t)used;
 		if (step == BODY_DATA)
 			put_payload(t, b, data);
@@ -92,12 +93,19 @@ static bool ended(struct transfer *t, enum transfer_end end, int error)
 
 static bool sink_failed(struct transfer *t, int error)
 {
-	return ended(t, error == -ETIMEDOUT ? TRANSFER_SINK_SLOW : error == -ECANCELED ? TRANSFER_TOLD : TRANSFER_SINK_FAILED, error);
+	return ended(t,
+	             error == -ETIMEDOUT   ? TRANSFER_SINK_SLOW
+	             : error == -ECANCELED ? TRANSFER_TOLD
+	                                   : TRANSFER_SINK_FAILED,
+	             error);
 }
 
 static bool source_failed(struct transfer *t, int error)
 {
-	return ended(t, error == -ETIMEDOUT ? TRANSFER_SOURCE_SLOW : error == -ECANCELED ? TRANSFER_TOLD : TRANSFER_SOURCE_FAILED,
+	return ended(t,
+	             error == -ETIMEDOUT   ? TRANSFER_SOURCE_SLOW
+	             : error == -ECANCELED ? TRANSFER_TOLD
+	                                   : TRANSFER_SOURCE_FAILED,
 	             error);
 }
 

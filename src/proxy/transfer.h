@@ -12,22 +12,22 @@ enum transfer_end {
 	TRANSFER_SOURCE_CLOSED, /* before the body was over */
 	TRANSFER_SOURCE_FAILED,
 	TRANSFER_SOURCE_SLOW,
-	TRANSFER_MALFORMED,     /* reader->fault */
+	TRANSFER_MALFORMED, /* reader->fault */
 	TRANSFER_SINK_FAILED,
 	TRANSFER_SINK_SLOW,
-	TRANSFER_TOLD,          /* cancelled */
+	TRANSFER_TOLD, /* cancelled */
 };
 
 struct transfer {
 	struct stream *from, *to;
-	struct lent *in;            /* of `from`: what was read already, from in->start on */
+	struct lent *in; /* of `from`: what was read already, from in->start on */
 	struct body_reader *reader;
-	bool chunked;               /* write chunks; else the payload as it is */
-	int64_t read_ms, write_ms;  /* without progress */
-	struct span prefix;         /* a head to send first, in the same write as the first piece */
+	bool chunked;              /* write chunks; else the payload as it is */
+	int64_t read_ms, write_ms; /* without progress */
+	struct span prefix;        /* a head to send first, in the same write as the first piece */
 	/* out */
 	enum transfer_end end;
-	int error;                  /* -errno behind it */
+	int error; /* -errno behind it */
 	bool prefix_sent;
 	bool hungry; /* the buffer holds no more that could be sent */
 };

@@ -13,7 +13,8 @@ struct exchange;
 
 /* Joins the exchange's client and `conn` for good: both are taken over, also on failure. `client_first` was read from the client behind its
  * request, `server_first` from the server behind its head. The log line is written when the tunnel ends. 0 or -errno. */
-MUST_CHECK int tunnel_start(struct exchange *x, struct upstream_conn *conn, struct span client_first, struct span server_first);
+MUST_CHECK int tunnel_start(struct exchange *x, struct upstream_conn *conn, struct span client_first,
+                            struct span server_first);
 void tunnels_cut(struct link *tunnels);
 
 #endif

@@ -17,11 +17,11 @@ struct upstream_conn {
 	struct link by_age;   /* in the pool's list of all idle ones */
 	mono_ms idle_since;
 	struct upstream_server *server;
-	struct pin *pin;      /* that holds it, while it waits there */
-	uint64_t number;      /* unique in the process */
-	uint32_t exchanges;   /* that it has carried */
+	struct pin *pin;    /* that holds it, while it waits there */
+	uint64_t number;    /* unique in the process */
+	uint32_t exchanges; /* that it has carried */
 	bool tainted;
-	struct addr addr;     /* whom it is connected to */
+	struct addr addr; /* whom it is connected to */
 };
 
 /* A shell without a connection, for dial(). NULL without memory. Holds a reference on the server. */

@@ -49,7 +49,8 @@ void upstream_pool_fini(struct upstream_pool *pool)
 	map_fini(&pool->servers);
 }
 
-void upstream_pool_limits(struct upstream_pool *pool, unsigned most_idle, unsigned most_idle_per_server, int64_t idle_ms)
+void upstream_pool_limits(struct upstream_pool *pool, unsigned most_idle, unsigned most_idle_per_server,
+                          int64_t idle_ms)
 {
 	pool->most_idle = most_idle;
 	pool->most_idle_per_server = most_idle_per_server;

@@ -13,10 +13,10 @@ struct upstream_server {
 	unsigned references;
 	unsigned idle_count;
 	unsigned open_count;
-	struct link idle;  /* the latest used first */
+	struct link idle;    /* the latest used first */
 	struct link waiting; /* exchanges that wait for a connection, the first come first */
-	struct span key;   /* in the same block */
-	const char *name;  /* "host:port", terminated, for logs; in the same block */
+	struct span key;     /* in the same block */
+	const char *name;    /* "host:port", terminated, for logs; in the same block */
 };
 
 struct upstream_pool {
@@ -31,7 +31,8 @@ struct upstream_pool {
 void upstream_pool_init(struct upstream_pool *pool);
 void upstream_pool_fini(struct upstream_pool *pool);
 /* From the settings; takes effect on what comes back from now on. */
-void upstream_pool_limits(struct upstream_pool *pool, unsigned most_idle, unsigned most_idle_per_server, int64_t idle_ms);
+void upstream_pool_limits(struct upstream_pool *pool, unsigned most_idle, unsigned most_idle_per_server,
+                          int64_t idle_ms);
 
 /* The server with this key (see upstream_key), counted; NULL without memory. */
 struct upstream_server *upstream_server_get(struct upstream_pool *pool, struct span key, struct span name);

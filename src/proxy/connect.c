@@ -1,0 +1,252 @@
+/* CONNECT: the pin's connection, one from the pool, or a new one; a parent's members in their order. */
+#include "base/counters.h"
+#include "base/log.h"
+#include "net/dial.h"
+#include "proxy/forward.h"
+
+enum { MEMBER_REST_MS = 10000, MEMBERS_MOST = 64 };
+
+static bool candidate_allowed(const struct addr *candidate, void *arg)
+{
+	struct exchange *x = arg;
+	return access_address_allowed(&x->question, candidate);
+}
+
+static enum end_reason reason_of_dial(const struct dial *d, int error)
+{
+	if (d->tried == 0) {
+		switch (error) {
+		case -ENOENT:
+		case -EINVAL:
+			return END_DNS_NOT_FOUND;
+		case -ETIMEDOUT:
+			return END_DNS_TIMEOUT;
+		case -EHOSTUNREACH:
+			return END_DNS_FAILED;
+		}
+	}
+	switch (error) {
+	case -ECONNREFUSED:
+		return END_CONNECT_REFUSED;
+	case -ETIMEDOUT:
+		return END_CONNECT_TIMEOUT;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return END_CONNECT_UNREACHABLE;
+	case -EMFILE:
+	case -ENFILE:
+		return END_OUT_OF_DESCRIPTORS;
+	case -ENOMEM:
+		return END_OUT_OF_MEMORY;
+	case -ECANCELED:
+		return END_DRAINING;
+	}
+	return END_CONNECT_FAILED;
+}
+
+/* The pool's key: everything that makes two connections to somewhere differ. Member and TLS settings of a parent stand for themselves
+ * through its name and the edition they belong to. */
+static struct upstream_server *server_for(struct exchange *x, const struct member_settings *member)
+{
+	char key[700], name[300];
+	struct buf k, n;
+	buf_over(&k, key, sizeof(key));
+	buf_over(&n, name, sizeof(name) - 1);
+	if (!member) {
+		buf_add(&k, SPAN("direct|"));
+		buf_add(&k, x->origin_key);
+		buf_add(&n, x->origin_key);
+	} else {
+		buf_addf(&k, "parent|%s|%s|", x->route.upstream->name, member->address);
+		if (x->route.upstream->tls.on)
+			buf_addf(&k, "tls %p", (void *)x->lease->edition);
+		buf_adds(&n, member->address);
+	}
+	if (k.error || n.error)
+		return NULL;
+	name[n.n] = '\0';
+	return upstream_server_get(&service_self()->pool, buf_span(&k), buf_span(&n));
+}
+
+static int shake_hands(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn)
+{
+	struct tls_client *tls = x->lease->edition->tls[x->route.upstream->index];
+	char *why = arena_alloc(&x->arena, 256);
+	if (!tls || !why)
+		return -ENOMEM;
+	int error = tls_connect(&conn->stream, tls, member->host,
+	                        clock_after(worker_now(), x->settings->timeouts.handshake), why, 256);
+	if (error)
+		x->record.detail = why;
+	return error;
+}
+
+/* Dials one place. STEP_SEND with x->conn, or the step that ends the exchange, told by *reason. */
+static bool dial_one(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                     enum end_reason *reason, int *error)
+{
+	struct dial d = {.host = member ? span_of(member->host) : x->host_folded,
+	                 .port = member ? member->port : x->target.port,
+	                 .deadline = clock_after(worker_now(), x->settings->timeouts.connect),
+	                 .allowed = member ? NULL : candidate_allowed,
+	                 .allowed_arg = x,
+	                 .keepalive_s = (unsigned)(x->settings->timeouts.tcp_keepalive / 1000)};
+	struct upstream_conn *conn = upstream_conn_new(server);
+	if (!conn) {
+		*reason = END_OUT_OF_MEMORY;
+		*error = -ENOMEM;
+		return false;
+	}
+	*error = dial(&d, &conn->stream);
+	x->record.server = conn->addr = d.connected;
+	if (*error == 0 && member && x->route.upstream->tls.on) {
+		*error = shake_hands(x, member, conn);
+		if (*error) {
+			*reason = *error == -ETIMEDOUT      ? END_CONNECT_TIMEOUT
+			          : *error == -EKEYREJECTED ? END_TLS_CERTIFICATE
+			                                    : END_TLS_FAILED;
+			upstream_conn_end(conn);
+			return false;
+		}
+	}
+	if (*error) {
+		*reason = d.refused_by_rule ? END_ADDRESS_PROTECTED : reason_of_dial(&d, *error);
+		upstream_conn_end(conn);
+		return false;
+	}
+	COUNT(server_connections_total);
+	x->conn = conn;
+	return true;
+}
+
+static void note_connection(struct exchange *x)
+{
+	struct record *r = &x->record;
+	r->server = x->conn->addr;
+	r->server_connection = x->conn->number;
+	r->reused = x->conn_reused;
+	r->next_hop = arena_dup(&x->arena, span_of(x->conn->server->name));
+	x->conn->exchanges++;
+}
+
+/* Whether the request needs a connection of its own: a token that begins a sign-in never goes over one from the pool, nor does what
+ * becomes a tunnel. */
+static bool needs_fresh(const struct exchange *x)
+{
+	return x->leg.bound || x->upgrade || x->retried || x->request.method == METHOD_CONNECT;
+}
+
+/* This worker's share of the connections that a member may be given. 0: no limit. */
+static unsigned quota(const struct exchange *x, const struct member_settings *member)
+{
+	unsigned most = member ? x->route.upstream->connections : 0;
+	return most ? (most + x->settings->workers - 1) / x->settings->workers : 0;
+}
+
+/* A pooled connection, or room for a new one. False: *reason. */
+static bool find_place(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                       enum end_reason *reason, int *error)
+{
+	unsigned most = quota(x, member);
+	*error = most ? upstream_server_wait(server, most, needs_fresh(x),
+	                                     clock_after(worker_now(), x->settings->timeouts.connect))
+	              : 0;
+	if (*error) {
+		*reason = *error == -ETIMEDOUT ? END_TOO_BUSY : END_DRAINING;
+		return false;
+	}
+	x->conn = needs_fresh(x) ? NULL : upstream_pool_take(server);
+	x->conn_reused = x->conn != NULL;
+	if (x->conn)
+		COUNT(server_connections_reused_total);
+	return true;
+}
+
+/* Descriptors that idle connections hold are better used for a request. */
+static bool dial_or_make_room(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                              enum end_reason *reason, int *error)
+{
+	if (dial_one(x, member, server, reason, error))
+		return true;
+	if (*reason != END_OUT_OF_DESCRIPTORS || service_self()->pool.idle_count == 0)
+		return false;
+	upstream_pool_empty(&service_self()->pool);
+	return dial_one(x, member, server, reason, error);
+}
+
+static bool reach(struct exchange *x, const struct member_settings *member, enum end_reason *reason, int *error)
+{
+	struct upstream_server *server = server_for(x, member);
+	*reason = END_OUT_OF_MEMORY;
+	*error = -ENOMEM;
+	if (!server)
+		return false;
+	bool ok = find_place(x, member, server, reason, error) &&
+	          (x->conn || dial_or_make_room(x, member, server, reason, error));
+	upstream_server_put(server);
+	return ok;
+}
+
+static enum step refuse_protected(struct exchange *x)
+{
+	struct access_answer answer;
+	access_explain_address(&x->question, &x->record.server, &x->arena, &answer);
+	return refuse_access(x, END_ADDRESS_PROTECTED, &answer);
+}
+
+static enum step connect_direct(struct exchange *x)
+{
+	enum end_reason reason = END_INTERNAL;
+	int error = 0;
+	if (reach(x, NULL, &reason, &error))
+		return STEP_SEND;
+	if (reason == END_ADDRESS_PROTECTED)
+		return refuse_protected(x);
+	return end_with(x, reason, error, NULL);
+}
+
+/* The parent's members in their order until one can be reached; those that failed a moment ago come last. */
+static enum step connect_parent(struct exchange *x)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	mono_ms *down_until = x->lease->member_down_until[u->index];
+	unsigned order[MEMBERS_MOST], known = u->member_count < MEMBERS_MOST ? u->member_count : MEMBERS_MOST;
+	bool down[MEMBERS_MOST];
+	enum end_reason reason = END_NO_MEMBER;
+	int error = 0;
+	for (unsigned i = 0; i < known; i++)
+		down[i] = down_until[i] > worker_now();
+	unsigned count = upstream_order(u, &x->client->from, down, order);
+	for (unsigned i = 0; i < count; i++) {
+		const struct member_settings *member = &u->members[order[i]];
+		if (reach(x, member, &reason, &error)) {
+			down_until[order[i]] = 0;
+			return STEP_SEND;
+		}
+		if (error == -ECANCELED || reason == END_OUT_OF_DESCRIPTORS || reason == END_OUT_OF_MEMORY)
+			return end_with(x, reason, error, NULL);
+		down_until[order[i]] = clock_after(worker_now(), MEMBER_REST_MS);
+		COUNT(upstream_failovers_total);
+		x->record.next_hop = span_of(member->address);
+		log_event(LOG_WARNING, "parent %s: %s cannot be reached (%s)", u->name, member->address,
+		          end_reason_table[reason].name);
+	}
+	if (!u->or_direct)
+		return end_with(x, count > 1 ? END_NO_MEMBER : reason, error, NULL);
+	x->route.via = VIA_DIRECT;
+	x->record.hop = "direct";
+	return connect_direct(x);
+}
+
+enum step connect_hop(struct exchange *x)
+{
+	enum step next = STEP_SEND;
+	if (!x->conn) /* else it is the pin's */
+		next = x->route.via == VIA_UPSTREAM ? connect_parent(x) : connect_direct(x);
+	if (next != STEP_SEND)
+		return next;
+	note_connection(x);
+	if (x->request.method == METHOD_CONNECT && x->route.via == VIA_DIRECT)
+		return STEP_OPEN_TUNNEL; /* there is nobody to ask */
+	return STEP_SEND;
+}
