@@ -1,6 +1,6 @@
 /* Chunk lines are read byte by byte by the small machine below, so they may arrive in any pieces; payload is handed out as
  * it lies; the trailer section is looked at only when it is complete. Blanks are allowed nowhere around sizes and
- * extensions, nor backslashes in quoted values, nor fields in trailers that frame or route, though RFC 9112 has receivers
+ * extensions, nor backslashes in quoted values, nor fields in trailers that frame, route or sign in, though RFC 9112 has receivers
  * skip some of that: those who skip and those who do not are how requests get smuggled. */
 #include "http/field_line.h"
 #include "http/framing.h"
@@ -134,9 +134,10 @@ static enum parse_fault framing_byte(struct body_reader *r, char c)
 }
 
 /* Some readers merge trailers into the head and act on them. */
-static bool frames_or_routes(enum field_id id)
+static bool frames_routes_or_signs_in(enum field_id id)
 {
-	return id == FIELD_CONTENT_LENGTH || id == FIELD_TRANSFER_ENCODING || id == FIELD_HOST || id == FIELD_CONNECTION ||
+	return id == FIELD_AUTHORIZATION || id == FIELD_PROXY_AUTHORIZATION || id == FIELD_CONTENT_LENGTH ||
+	       id == FIELD_TRANSFER_ENCODING || id == FIELD_HOST || id == FIELD_CONNECTION ||
 	       id == FIELD_PROXY_CONNECTION || id == FIELD_KEEP_ALIVE || id == FIELD_TE || id == FIELD_UPGRADE;
 }
 
@@ -145,7 +146,7 @@ static enum parse_fault check_trailers(struct span section)
 	const char *p = section.p, *end = section.p + section.n;
 	while (p < end) {
 		struct field f;
-		if (field_line_parse(p, end, TRAILER_MOST, &f) || frames_or_routes(f.id))
+		if (field_line_parse(p, end, TRAILER_MOST, &f) || frames_routes_or_signs_in(f.id))
 			return PARSE_TRAILER;
 		p += f.line_n;
 	}

@@ -86,7 +86,8 @@ extern const struct head_limits head_limits_default; /* 128 KiB, 64 KiB, 32 KiB,
 MUST_CHECK int head_find_end(struct span bytes, size_t *scanned, const struct head_limits *limits);
 
 /* Parses a complete head as found by head_find_end(). `fields` has room for limits->fields. Checks syntax and limits, Host (present once
- * in 1.1 requests, at most once otherwise), that Content-Length and Transfer-Encoding are unambiguous (see framing.h), and that credentials stand once. */
+ * in 1.1 requests, at most once otherwise), that Content-Length and Transfer-Encoding are unambiguous (see framing.h), and
+ * that Authorization and Proxy-Authorization stand once at the most. */
 MUST_CHECK enum parse_fault head_parse_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
 MUST_CHECK enum parse_fault head_parse_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
 

@@ -55,11 +55,22 @@ static const char *const colon_usual[] = {": ", ":", ": ", ":\t "};
 static const char *const colon_odd[] = {" :", "\t: ", "", " ", "::", ":\x0b", "=", ": \r\n "};
 static const struct choice colons = CHOICE(colon);
 
-static const char *const name_usual[] = {
-	"Accept", "X-A", "Cookie", "Via", "Date", "Referer", "Proxy-Authorization", "TE", "Expect", "!#$%&'*+-.^_`|~"};
-static const char *const name_odd[] = {
-	"",   "X Y",           "X\x01",           "Content_Length",   "Transfer_Encoding", "X[", "X\xe4", "\"X\"",
-	"X;", "Contentlength", "Content-Length2", "Transfer-Encodin", "Proxy-Connection"};
+static const char *const name_usual[] = {"Accept",  "X-A",           "Cookie", "Via",    "Date",
+                                         "Referer", "Server-Timing", "TE",     "Expect", "!#$%&'*+-.^_`|~"};
+static const char *const name_odd[] = {"",
+                                       "X Y",
+                                       "X\x01",
+                                       "Content_Length",
+                                       "Transfer_Encoding",
+                                       "X[",
+                                       "X\xe4",
+                                       "\"X\"",
+                                       "X;",
+                                       "Contentlength",
+                                       "Proxy-Authorization",
+                                       "Content-Length2",
+                                       "Transfer-Encodin",
+                                       "Proxy-Connection"};
 static const struct choice names = CHOICE(name);
 
 static const char *const value_usual[] = {"a",        "text/html, */*;q=0.1", "",   "x y\tz",

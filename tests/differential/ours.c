@@ -1,3 +1,4 @@
+#include "http/field_line.h"
 #include "http/framing.h"
 #include "http/uri.h"
 #include "understanding.h"
@@ -14,21 +15,16 @@ static void add_field(struct understanding *u, const struct field *f)
 		u->fields[u->fields_n++] = (struct name_value){field_name(f), field_value(f)};
 }
 
-/* Through the head parser, as a proxy would that merges trailers: a start line of its own makes a head of them. */
 static void add_trailers(struct understanding *u, struct span section)
 {
-	static char head[STORE];
-	static struct field fields[FIELDS_MOST];
-	struct buf b;
-	struct head h;
-	buf_over(&b, head, sizeof(head));
-	buf_adds(&b, "HTTP/1.1 200 OK\r\n");
-	buf_add(&b, section);
-	buf_adds(&b, "\r\n");
-	ASSERT(buf_error(&b) == 0);
-	enum parse_fault fault = head_parse_response(&h, buf_span(&b), fields, &head_limits_default);
-	for (unsigned i = 0; !fault && i < h.count; i++)
-		add_field(u, &h.fields[i]);
+	const char *p = section.p, *end = section.p + section.n;
+	while (p < end) {
+		struct field f;
+		enum parse_fault fault = field_line_parse(p, end, STORE, &f);
+		ASSERT(!fault);
+		add_field(u, &f);
+		p += f.line_n;
+	}
 }
 
 static void read_body(const struct message *m, struct understanding *u, const struct framing *f)
