@@ -433,6 +433,87 @@ def test_connect_closes_the_pins_of_its_client(proxy):
             assert gone.wait(5)
 
 
+def test_a_body_that_is_still_coming_when_the_challenge_is_out(proxy):
+    """The body goes along with type 1; the origin challenges after its first piece and reads on, as IIS does."""
+    body = "x" * 3_000_000
+
+    def script(w):
+        head = w.request(body=False)
+        w.read(1000)
+        w.send(challenge_text())
+        w.read(int(head.get("Content-Length")) - 1000)
+        assert len(w.request().body) == len(body)
+        w.send(ok("all of it"))
+        w.rest()
+
+    length = f"Content-Length: {len(body)}\r\n"
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        challenge = c.ask(absolute(o.authority, "/", "POST", type1_fields() + length, body))
+        assert challenge.status == 401 and not challenge.closes
+        answer = c.ask(absolute(o.authority, "/", "POST", type3_fields(challenge, "alice") + length, body))
+        assert answer.body == b"all of it"
+
+
+def test_pipelined_requests_on_a_signed_in_connection_keep_their_order(proxy):
+    def script(w):
+        w.request()
+        w.send(challenge_text())
+        w.request()
+        w.send(ok("signed in"))
+        while True:
+            head = w.request()
+            assert w.buffer == b"", "one request at a time on a bound pair"
+            w.send(ok(head.uri))
+
+    with ScriptedOrigin(script) as o, signed_in_client(proxy, o) as c:
+        c.send("".join(absolute(o.authority, f"/{i}") for i in range(8)))
+        assert [c.response().body.decode() for _ in range(8)] == [f"/{i}" for i in range(8)]
+
+
+def test_a_server_of_http_1_0_that_keeps_its_connection_can_be_signed_in_to(proxy):
+    keep = "Connection: keep-alive\r\n"
+
+    def script(w):
+        w.request()
+        w.send(challenge_text().replace("HTTP/1.1", "HTTP/1.0").replace("\r\n\r\n", f"\r\n{keep}\r\n"))
+        w.request()
+        w.send(ok("signed in", keep).replace("HTTP/1.1", "HTTP/1.0"))
+        w.request()
+        w.send(ok("still", keep).replace("HTTP/1.1", "HTTP/1.0"))
+
+    with ScriptedOrigin(script) as o, signed_in_client(proxy, o) as c:
+        assert c.ask(absolute(o.authority)).body == b"still"
+
+
+def test_a_connection_to_a_parent_is_one_clients_once_a_token_crossed_it(fairlead):
+    """The parent may have bound it to an origin; others get a connection of their own, also for other origins."""
+    seen = []
+
+    def parent_script(w):
+        number = len(seen)
+        seen.append([])
+        while True:
+            head = w.request()
+            seen[number].append((head.uri.split("/")[2], head.get("X-Who")))
+            token = (head.get("Authorization") or "")
+            w.send(challenge_text() if len(token) < 80 and token else ok())
+
+    with ScriptedOrigin(parent_script) as parent:
+        proxy = fairlead(workers=1, upstreams=f'upstream up {{ member "127.0.0.1:{parent.port}" {{ }} }}',
+                         routes='route { to = {"*"}  via = up }')
+        with proxy.connect() as alice, proxy.connect() as nobody:
+            who = "X-Who: alice\r\n"
+            challenge = alice.ask(absolute("a.example", fields=type1_fields() + who))
+            alice.ask(absolute("a.example", fields=type3_fields(challenge, "alice") + who))
+            for site in ("a.example", "b.example"):
+                nobody.ask(absolute(site, fields="X-Who: nobody\r\n"))
+            alice.ask(absolute("a.example", fields=who))
+        nobody = proxy.ask(absolute("a.example", fields="X-Who: nobody\r\n"))
+    for requests in seen:
+        assert len({who for _, who in requests}) == 1, seen
+    assert ("a.example", "alice") in seen[0] and len(seen[0]) == 3
+
+
 # ---- slow ones -------------------------------------------------------------------------------------------------------
 
 def test_a_client_that_drips_its_head_ends_at_the_deadline(proxy):
@@ -722,6 +803,55 @@ def test_a_reload_keeps_a_sign_in_and_opens_and_closes_listeners(fairlead):
             proxy.reload()
             proxy.wait_metric("reloads_total", lambda n: n == 2)
         wait_until(lambda: not accepts(extra), "the port to close")
+
+
+def test_a_reload_that_takes_the_parent_away_leaves_the_signed_in_and_the_tunnels(fairlead):
+    """A pin has its route for life; a tunnel too. What begins now goes the new way."""
+    def parent_script(w):
+        head = w.request()
+        if head.method == "CONNECT":
+            w.send("HTTP/1.1 200 OK\r\n\r\n")
+            w.send(w.read(4))
+        else:
+            w.send(challenge_text())
+            w.request()
+            w.send(ok("signed in"))
+            w.request()
+            w.send(ok("by the parent"))
+        w.rest()
+
+    with ScriptedOrigin(parent_script) as parent, ScriptedOrigin(answering(ok("direct"))) as o:
+        proxy = fairlead(upstreams=f'upstream up {{ member "127.0.0.1:{parent.port}" {{ }} }}',
+                         routes='route { to = {"*"}  via = up }')
+        with signed_in_client(proxy, o) as c, proxy.connect() as t:
+            assert t.ask("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n").status == 200
+            proxy.write_settings(upstreams="", routes="")
+            proxy.reload()
+            proxy.wait_metric("reloads_total", lambda n: n == 1)
+            assert c.ask(absolute(o.authority)).body == b"by the parent"
+            t.send("ping")
+            assert t.read(4) == b"ping"
+            assert proxy.ask(absolute(o.authority)).body == b"direct"
+
+
+def test_a_parent_that_hangs_is_given_up_for_its_backup(fairlead):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as s, ScriptedOrigin(answering(ok("backup"))) as backup:
+        fillers = [socket.socket() for _ in range(8)]
+        for f in fillers:
+            f.setblocking(False)
+            f.connect_ex(s.getsockname())
+        time.sleep(0.1)
+        proxy = fairlead(workers=1, timeouts="connect = 1s", upstreams=f"""upstream up {{
+            member "127.0.0.1:{s.getsockname()[1]}" {{ }}
+            member "127.0.0.1:{backup.port}" {{ backup = true }} }}""", routes='route { to = {"*"}  via = up }')
+        begin = time.monotonic()
+        assert proxy.ask(absolute("a.example")).body == b"backup"
+        assert time.monotonic() - begin < 4
+        begin = time.monotonic()
+        assert proxy.ask(absolute("a.example")).body == b"backup"
+        assert time.monotonic() - begin < 0.7, "a member that failed is left alone for a while"
+        for f in fillers:
+            f.close()
 
 
 def test_sigterm_under_load_loses_nothing_that_was_begun(fairlead):

@@ -806,6 +806,75 @@ def test_server_connections_are_shared_and_never_more_than_needed(fairlead):
         assert o.accepted == 1
 
 
+@pytest.mark.parametrize("hops", [2, 3])
+def test_what_passes_one_proxy_passes_a_chain(proxy_chain, hops):
+    """100-continue, trailers, early hints, a tunnel and an upgrade, hop by hop."""
+    def http(w):
+        assert w.request(body=False).get("Expect") == "100-continue"
+        w.send("HTTP/1.1 100 Continue\r\n\r\n")
+        trailers = []
+        assert w.chunked(trailers) == b"body" and trailers == [("X-T", "1")]
+        w.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "2\r\nhi\r\n0\r\nX-R: 2\r\n\r\n")
+        w.rest()
+
+    def raw(w):
+        w.send(w.read(4)[::-1])
+        assert w.rest() == b"end"
+        w.send("bye")
+
+    def upgrade(w):
+        w.request()
+        w.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nws")
+        assert w.read(4) == b"ping"
+        w.send("pong")
+        w.rest()
+
+    proxy = proxy_chain(hops)[0]
+    with ScriptedOrigin(http, raw, upgrade) as o:
+        with proxy.connect() as c:
+            c.send(absolute(o.authority, "/", "POST", "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n"
+                            "TE: trailers\r\nConnection: TE\r\n"))
+            assert c.response().status == 100
+            c.send("4\r\nbody\r\n0\r\nX-T: 1\r\n\r\n")
+            assert c.response().get("Link") == "</a>"
+            trailers = []
+            assert c.response(trailers=trailers).body == b"hi" and trailers == [("X-R", "2")]
+        with proxy.connect() as c:
+            assert connect_to(c, o.authority).status == 200
+            c.send("abcd")
+            assert c.read(4) == b"dcba"
+            c.send("end")
+            c.half_close()
+            assert c.rest() == b"bye"
+        with proxy.connect() as c:
+            assert c.ask(absolute(o.authority, fields="Upgrade: websocket\r\nConnection: Upgrade\r\n")).status == 101
+            assert c.read(2) == b"ws"
+            c.send("ping")
+            assert c.read(4) == b"pong"
+
+
+def test_every_exchange_has_its_row(fairlead):
+    """Also under load, also what was refused: the log is complete when the proxy has stopped."""
+    proxy = fairlead()
+    with ScriptedOrigin(answering(ok())) as o:
+        def person():
+            with proxy.connect(20) as c:
+                for i in range(200):
+                    c.ask(absolute(o.authority if i % 10 else "site1.lab.test:1"))
+        people = [threading.Thread(target=person) for _ in range(10)]
+        for p in people:
+            p.start()
+        for p in people:
+            p.join()
+    proxy.stop()
+    rows = proxy.log(0)
+    assert len(rows) == 2000 and [r["sc-status"] for r in rows].count("502") == 200
+    assert len({r["x-id"] for r in rows}) == 2000
+    assert {(r["x-client-connection"], r["x-request"]) for r in rows} == \
+        {(n, str(i)) for n in {r["x-client-connection"] for r in rows} for i in range(1, 201)}
+
+
 def test_many_clients_at_once(fairlead):
     def script(w):
         while True:
