@@ -23,6 +23,6 @@ int cli_version(int argc, char **argv)
 	printf("built with %s\n", compiler());
 	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("c-ares %s\n", ares_version(NULL));
-	printf("%s\n", confuse_version);
+	printf("libConfuse %s\n", confuse_version);
 	return EXIT_FINE;
 }
