@@ -2,6 +2,7 @@
 #include "config/settings.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { TEXT_MOST = 4096, COMPLAINTS_MOST = 100 };
@@ -39,6 +40,17 @@ static struct complaint *complaint_new(enum complaint_kind kind, struct written 
 	return it;
 }
 
+/* Texts quote the file, so control characters in it must not reach a terminal; an endless value is cut. */
+static void PRINTF_LIKE(2, 0) format_text(char text[TEXT_MOST], const char *format, va_list ap)
+{
+	int n = vsnprintf(text, TEXT_MOST, format, ap);
+	if (n >= TEXT_MOST)
+		strcpy(text + TEXT_MOST - 4, "...");
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
 /* By line among those of the same file: the parts of the reader find things in an order of their own. */
 static void insert_in_order(struct complaints *c, struct complaint *it)
 {
@@ -63,14 +75,12 @@ void complain(struct complaints *c, enum complaint_kind kind, struct written whe
 	unsigned *count = kind == COMPLAINT_ERROR ? &c->errors : &c->warnings;
 	if ((*count)++ >= COMPLAINTS_MOST)
 		return;
-	char memory[TEXT_MOST];
-	struct buf text;
-	buf_over(&text, memory, sizeof(memory));
+	char text[TEXT_MOST];
 	va_list ap;
 	va_start(ap, format);
-	buf_addv(&text, format, ap);
+	format_text(text, format, ap);
 	va_end(ap);
-	struct complaint *it = complaint_new(kind, where, buf_error(&text) ? span_of(format) : buf_span(&text));
+	struct complaint *it = complaint_new(kind, where, span_of(text));
 	if (!it)
 		return;
 	insert_in_order(c, it);

@@ -65,6 +65,19 @@ static void a_thousand_mistakes_are_counted_and_a_hundred_said(void **state)
 	assert_non_null(strstr(said, "and 900 more errors\n"));
 }
 
+static void what_is_quoted_of_a_file_is_cut_and_harmless(void **state)
+{
+	static char said[SAID_ROOM], text[8100];
+	load_text("contact = \"\\x\033[2J\"\nab\001c = 1\n", NULL, said, sizeof(said));
+	assert_non_null(strstr(said, "\\x?[2J"));
+	assert_non_null(strstr(said, "t.conf:2: error: a control character (byte 0x01)"));
+	memset(text, 'a', sizeof(text) - 1);
+	memcpy(text, "drain = ", 8);
+	load_text(text, NULL, said, sizeof(said));
+	assert_in_range(strlen(said), 3000, 5000);
+	assert_non_null(strstr(said, "aaa...\n"));
+}
+
 static int prepare(void **state)
 {
 	static const char broken[] = "workers = 2\nworkres = 3\ninclude(\"deeper.conf\")\n", deeper[] = "\n\ndrain = 3\n";
@@ -86,6 +99,7 @@ int main(void)
 		cmocka_unit_test(a_file_with_an_error_gives_no_settings_and_one_with_a_warning_does),
 		cmocka_unit_test(all_mistakes_of_a_file_are_said_at_once_in_the_order_of_its_lines),
 		cmocka_unit_test(a_thousand_mistakes_are_counted_and_a_hundred_said),
+		cmocka_unit_test(what_is_quoted_of_a_file_is_cut_and_harmless),
 	};
 	return cmocka_run_group_tests_name("config: mistakes", tests, prepare, folder_remove);
 }
