@@ -22,6 +22,7 @@ int command_usage(const char *name);
 int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_route(int argc, char **argv);
+int cli_account(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
