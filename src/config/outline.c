@@ -70,16 +70,23 @@ struct written outline_where(const struct entry *root, const char *block, const 
 
 /* ---- blocks ---- */
 
-/* A name that this block does not have, but the top level does as a block, written no deeper than this block's own
- * name: the brace of this block was forgotten. */
+static bool has_row(const struct settings_block *table, const char *name)
+{
+	for (unsigned i = 0; i < table->row_count; i++)
+		if (strcmp(table->rows[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The name in hand is one of the top level, it is not meant for this block, and it stands no further in than the block's own
+ * name: the brace of this block was forgotten. `listen` is a setting of `access` too, and then has a '='. */
 static bool brace_is_missing(const struct reading *r, const struct open_block *in, const struct token *name)
 {
 	if (!in->outer || name->column > in->entry->column || name->line == in->entry->where.line)
 		return false;
-	for (unsigned i = 0; i < settings_table.row_count; i++)
-		if (strcmp(settings_table.rows[i].name, name->value) == 0)
-			return true;
-	return false;
+	if (has_row(in->table, name->value) && reading_at_name(r))
+		return false;
+	return has_row(&settings_table, name->value);
 }
 
 static void complain_unclosed(struct reading *r, const struct open_block *in, const struct token *before)

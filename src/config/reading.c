@@ -37,8 +37,7 @@ void skip_statement(struct reading *r, int line)
 	}
 }
 
-/* Is the token in hand the name of the next setting, not a value: is there a '=' behind it? */
-static bool is_next_name(const struct reading *r)
+bool reading_at_name(const struct reading *r)
 {
 	struct scanner ahead = r->scanner;
 	struct token then;
@@ -86,14 +85,14 @@ static bool read_list(struct reading *r, const struct setting *row)
 	bool good = true;
 	reading_advance(r);
 	while (r->token.kind != TOKEN_CLOSE) {
-		if (!token_is_value(&r->token) || is_next_name(r)) {
+		if (!token_is_value(&r->token) || reading_at_name(r)) {
 			ERROR_AT(r, &open, "the list of %s that begins here has no closing }", row->name);
 			return false;
 		}
 		good = take_value(r) && good;
 		if (r->token.kind == TOKEN_COMMA) {
 			reading_advance(r);
-		} else if (token_is_value(&r->token) && !is_next_name(r)) {
+		} else if (token_is_value(&r->token) && !reading_at_name(r)) {
 			ERROR_AT(r, &r->token, "a comma is missing in front of %.*s in the list of %s", SPAN_ARG(r->token.raw),
 			         row->name);
 			good = false;
@@ -113,7 +112,7 @@ static bool read_values(struct reading *r, const struct entry *e)
 		skip_statement(r, r->token.line);
 		return false;
 	}
-	if (!token_is_value(&r->token) || is_next_name(r)) {
+	if (!token_is_value(&r->token) || reading_at_name(r)) {
 		complain(r->o->complaints, COMPLAINT_ERROR, e->where, "%s has no value behind the =", row->name);
 		return false;
 	}

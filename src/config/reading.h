@@ -23,6 +23,8 @@ struct reading {
 void reading_advance(struct reading *r);
 struct written reading_place(const struct reading *r, const struct token *t);
 bool token_is_value(const struct token *t);
+/* Is the token in hand the name of a setting: is there a '=' behind it? */
+bool reading_at_name(const struct reading *r);
 /* False after a complaint: a token that is used and is not right. */
 bool token_is_sound(const struct reading *r, const struct token *t);
 /* Leaves out the rest of a statement that is not understood and whose name is in `line`: what follows on the same line, and

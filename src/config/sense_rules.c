@@ -3,6 +3,8 @@
 
 #include "base/arena.h"
 
+enum { PATTERNS_COMPARED = 5000 };
+
 #define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
 #define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
 
@@ -42,22 +44,26 @@ static const struct route_settings *route_covering(const struct settings *s, uns
 	return NULL;
 }
 
-static void check_route(const struct settings *s, unsigned at, struct complaints *c)
+static void check_reach_of_route(const struct settings *s, unsigned at, struct complaints *c)
 {
 	const struct route_settings *r = &s->routes[at], *cover = NULL;
-	unsigned covered = 0;
 	for (unsigned j = 0; j < r->to.count; j++) {
-		const struct route_settings *found = route_covering(s, at, &r->to.items[j], r->resolve);
-		cover = found ? found : cover;
-		covered += found != NULL;
+		cover = route_covering(s, at, &r->to.items[j], r->resolve);
+		if (!cover)
+			return;
+	}
+	if (cover)
+		WARN_HERE(c, r->where, "this route is never reached: the one in %s:%d matches all of it", cover->where.file,
+		          cover->where.line);
+}
+
+static void check_via_header(const struct route_settings *r, struct complaints *c)
+{
+	for (unsigned j = 0; j < r->to.count; j++)
 		if (r->to.items[j].kind == PATTERN_ANY && !r->via_header)
 			WARN_HERE(c, r->where,
 			          "the Via field is left out for every host: loops are not detected any more; "
 			          "name the old servers that need it in a route of their own");
-	}
-	if (covered && covered == r->to.count)
-		WARN_HERE(c, r->where, "this route is never reached: the one in %s:%d matches all of it", cover->where.file,
-		          cover->where.line);
 }
 
 static bool is_unconditional(const struct access_settings *r)
@@ -122,19 +128,39 @@ static void check_references(const struct settings *s, const struct access_setti
 			           r->methods.items[i]);
 }
 
+/* Every pattern is compared with every one before it: not worth the time where there are very many. */
+static bool are_few(const struct settings *s)
+{
+	unsigned patterns = 0;
+	for (unsigned i = 0; i < s->route_count; i++)
+		patterns += s->routes[i].to.count;
+	for (unsigned i = 0; i < s->access_count; i++)
+		patterns += s->access[i].to.count + 1;
+	return patterns <= PATTERNS_COMPARED;
+}
+
+static void check_reach_of_rule(const struct settings *s, unsigned at, struct complaints *c)
+{
+	for (unsigned j = 0; j < at; j++) {
+		if (!access_covers_rule(&s->access[j], &s->access[at]))
+			continue;
+		WARN_HERE(c, s->access[at].where, "this rule is never reached: the one in %s:%d matches all of it",
+		          s->access[j].where.file, s->access[j].where.line);
+		return;
+	}
+}
+
 void settings_check_rules(struct settings *s, struct complaints *c)
 {
-	for (unsigned i = 0; i < s->route_count; i++)
-		check_route(s, i, c);
+	bool few = are_few(s);
+	for (unsigned i = 0; i < s->route_count; i++) {
+		check_via_header(&s->routes[i], c);
+		if (few)
+			check_reach_of_route(s, i, c);
+	}
 	for (unsigned i = 0; i < s->access_count; i++) {
-		const struct access_settings *r = &s->access[i];
-		check_references(s, r, c);
-		for (unsigned j = 0; j < i; j++) {
-			if (!access_covers_rule(&s->access[j], r))
-				continue;
-			WARN_HERE(c, r->where, "this rule is never reached: the one in %s:%d matches all of it",
-			          s->access[j].where.file, s->access[j].where.line);
-			break;
-		}
+		check_references(s, &s->access[i], c);
+		if (few)
+			check_reach_of_rule(s, i, c);
 	}
 }

@@ -575,6 +575,10 @@ static const struct mistake {
 	{"include without parentheses",
 	 "include \"x.conf\"\n" LISTEN,
 	 "t.conf:1: error: write include(\"FILE\")\n"},
+	{"missing brace of a rule before a listener",
+	 "access {\n"
+	 "\taction = deny\n" LISTEN,
+	 "t.conf:1: error: the block access that begins here has no closing } before listen in line 3\n"},
 	{"warning: no listener",
 	 "workers = 2\n",
 	 "t.conf: warning: no listen block: a proxy at 127.0.0.1:3128 and a console at 127.0.0.1:3129 will be opened; write listen \"ADDRESS\" { } for others\n"},

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "base/arena.h"
+
 enum { SAID_ROOM = 16384, MB = 1 << 20 };
 
 static const char whole[] =
@@ -200,6 +202,15 @@ static void text_comes_through_its_quotes(void **state)
 	}
 }
 
+static void blocks_need_no_indent(void **state)
+{
+	struct settings *s = settings_of("access {\naction = deny\nlisten = {\"127.0.0.1:3128\"}\n}\n"
+	                                 "listen \"127.0.0.1:3128\" {\nrole = proxy\nname = x\n}\n");
+	assert_string_equal(s->access[0].listen.items[0], "127.0.0.1:3128");
+	assert_string_equal(s->listens[0].name, "x");
+	settings_unref(s);
+}
+
 /* ---- our name */
 
 static void the_pseudonym_is_made_of_the_first_listener_and_stays_over_a_reload(void **state)
@@ -215,6 +226,8 @@ static void the_pseudonym_is_made_of_the_first_listener_and_stays_over_a_reload(
 	settings_unref(b);
 }
 
+static char this_program[4096];
+
 static void another_process_has_another_pseudonym(void **state)
 {
 	int ends[2];
@@ -223,7 +236,7 @@ static void another_process_has_another_pseudonym(void **state)
 	pid_t child = fork();
 	if (child == 0) { /* begins anew: this program once more, told to print its name */
 		dup2(ends[1], STDOUT_FILENO);
-		execl("/proc/self/exe", "test_settings", "--print-pseudonym", NULL);
+		execl(this_program, this_program, "--print-pseudonym", NULL);
 		_exit(127);
 	}
 	close(ends[1]);
@@ -366,6 +379,7 @@ static void *load_often(void *bad)
 		settings_unref(s);
 		complaints_fini(&c);
 	}
+	arena_trim();
 	return NULL;
 }
 
@@ -456,6 +470,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_a_file_there_is_a_proxy_and_a_console_on_loopback),
 		cmocka_unit_test(an_empty_file_is_the_defaults_with_a_warning),
 		cmocka_unit_test(text_comes_through_its_quotes),
+		cmocka_unit_test(blocks_need_no_indent),
 		cmocka_unit_test(the_pseudonym_is_made_of_the_first_listener_and_stays_over_a_reload),
 		cmocka_unit_test(another_process_has_another_pseudonym),
 		cmocka_unit_test(a_file_that_is_no_text_is_refused),
@@ -471,5 +486,7 @@ int main(int argc, char **argv)
 	};
 	if (argc > 1 && strcmp(argv[1], "--print-pseudonym") == 0)
 		return print_pseudonym();
+	if (!realpath(argv[0], this_program))
+		return 1;
 	return cmocka_run_group_tests_name("config: settings", tests, prepare, folder_remove);
 }
