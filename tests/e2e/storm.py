@@ -56,12 +56,24 @@ async def read_message(reader, head_of_request=False):
     return head[0], fields, body
 
 
+async def send(writer, data, rng, pieces):
+    """Sends `data`, now and then (at the rate `pieces`) in pieces, as a slow network would."""
+    if rng.random() < pieces:
+        cuts = sorted(rng.randrange(len(data)) for _ in range(rng.randrange(1, 5)))
+        for at, end in zip([0] + cuts, cuts):
+            writer.write(data[at:end])
+            await asyncio.sleep(rng.choice((0, 0.001)))
+        data = data[cuts[-1]:]
+    writer.write(data)
+    await writer.drain()
+
+
 class Origin:
     """Binds an identity to its connection, as IIS does; a new type 1 starts again. Paths: /open asks nobody, tells who the
     connection is; everything else wants a sign-in. /krb1: Kerberos for this request alone."""
 
-    def __init__(self, kerberos=False, close_rate=0.0, seed=1):
-        self.close_rate, self.random = close_rate, random.Random(seed)
+    def __init__(self, kerberos=False, close_rate=0.0, pieces=0.0, seed=1):
+        self.close_rate, self.pieces, self.random = close_rate, pieces, random.Random(seed)
         self.connections = self.requests = self.legs = 0
         self.closed = 0
         self.shared = 0  # requests on a connection that carried another client connection's token, or tokens on its leavings
@@ -117,9 +129,10 @@ class Origin:
                     status, challenge = 401, "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n"
                 answer = f"{this_user or 'anonymous'} {number} {len(body)}"
                 last = status == 200 and self.random.random() < self.close_rate
-                writer.write((f"HTTP/1.1 {status} X\r\n{challenge}{extra}{'Connection: close' + chr(13) + chr(10) if last else ''}"
-                              f"Content-Length: {len(answer)}\r\nCache-Control: private\r\n\r\n{answer}").encode())
-                await writer.drain()
+                if last:
+                    extra += "Connection: close\r\n"
+                await send(writer, (f"HTTP/1.1 {status} X\r\n{challenge}{extra}Content-Length: {len(answer)}\r\n"
+                                    f"Cache-Control: private\r\n\r\n{answer}").encode(), self.random, self.pieces)
                 if last:
                     self.closed += 1
                     break
@@ -145,12 +158,13 @@ class Origin:
 
 class Storm:
     def __init__(self, forward=None, reverse=None, origin_ports=(), clients=24, requests=2000, seed=1, kerberos=False,
-                 several=True, abort_rate=0.02, close_rate=0.02, bound=True):
+                 several=True, abort_rate=0.02, close_rate=0.02, bound=True, pieces=0.0):
         self.forward, self.reverse, self.ports = forward, reverse, list(origin_ports)
         self.clients, self.left, self.seed = clients, requests, seed
         self.kerberos, self.bound = kerberos, bound
         self.several = several and forward is not None
-        self.abort_rate, self.close_rate = abort_rate, close_rate
+        self.abort_rate, self.close_rate, self.pieces = abort_rate, close_rate, pieces
+        self.random = random.Random(seed)
         self.count = collections.Counter()
         self.examples = []
 
@@ -185,8 +199,8 @@ class Storm:
         target = f"http://{site}{path}" if self.forward else path
         method = "POST" if body or "Content-Length" in fields else "GET"
         length = f"Content-Length: {len(body)}\r\n" if body else ""
-        stream[1].write(f"{method} {target} HTTP/1.1\r\nHost: {site}\r\nX-Client: {stream[2]}\r\n"
-                        f"{fields}{length}\r\n".encode() + body)
+        head = f"{method} {target} HTTP/1.1\r\nHost: {site}\r\nX-Client: {stream[2]}\r\n{fields}{length}\r\n".encode()
+        await send(stream[1], head + body, self.random, self.pieces)
         self.count["requests"] += 1
         self.left -= 1
         line, answered, text = await asyncio.wait_for(read_message(stream[0]), LIMIT)
@@ -331,6 +345,7 @@ def main():
     parser.add_argument("--clients", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--close-rate", type=float, default=0.0, help="how often the origins close a connection")
+    parser.add_argument("--pieces", type=float, default=0.0, help="how often a message is sent in pieces")
     parser.add_argument("--kerberos", action="store_true", help="tickets as well; set KRB5_CONFIG, KRB5_KTNAME and "
                         "STORM_CCACHE, the path of the credential caches without the user's name at its end")
     parser.add_argument("--only-kerberos", action="store_true")
@@ -342,14 +357,15 @@ def main():
     async def run():
         ports = [options.origin_port]
         if not options.no_origin:
-            origins = [await Origin(options.kerberos, options.close_rate).start(options.origin_port)]
+            origins = [await Origin(options.kerberos, options.close_rate, options.pieces).start(options.origin_port)]
             if options.forward:
-                origins += [await Origin(options.kerberos, options.close_rate).start() for _ in range(options.origins - 1)]
+                origins += [await Origin(options.kerberos, options.close_rate, options.pieces).start() for _ in range(options.origins - 1)]
             ports = [o.port for o in origins]
         if options.serve:
             await asyncio.Event().wait()
         storm = Storm(options.forward, options.reverse, ports, options.clients, options.requests, options.seed,
-                      options.kerberos, bound=not options.only_kerberos, several=not options.one_site)
+                      options.kerberos, bound=not options.only_kerberos, several=not options.one_site,
+                      pieces=options.pieces)
         await storm.run()
         if not options.no_origin:
             storm.count["shared"] = sum(o.shared for o in origins)

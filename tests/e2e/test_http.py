@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -244,6 +245,61 @@ def test_pipelined_requests_are_answered_in_order(proxy):
     with ScriptedOrigin(script) as o, ScriptedOrigin(script) as p, proxy.connect() as c:
         c.send("".join(absolute((o if i % 2 else p).authority, f"/{i}") for i in range(12)))
         assert [c.response().body.decode() for _ in range(12)] == [f"/{i}" for i in range(12)]
+
+
+def test_a_message_in_any_two_pieces_is_the_same_message(proxy):
+    """Request and answer, chunked with trailers, each cut at every byte."""
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-R\r\n\r\n5;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX-R: 1\r\n\r\n"
+    cuts = iter(range(1, len(answer)))
+
+    def script(w):
+        while True:
+            trailers = []
+            head = w.request(trailers=trailers)
+            assert (head.body, trailers) == (b"body of 12..", [("X-T", "2")]), head
+            cut = next(cuts, 1)
+            w.send(answer[:cut])
+            time.sleep(0.0005)
+            w.send(answer[cut:])
+
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        request = absolute(o.authority, "/p", "POST", "Transfer-Encoding: chunked\r\nTE: trailers\r\nConnection: TE\r\nTrailer: X-T\r\n",
+                           "4\r\nbody\r\n8;x\r\n of 12..\r\n0\r\nX-T: 2\r\n\r\n").encode()
+        for cut in range(1, len(request)):
+            c.send(request[:cut])
+            time.sleep(0.0005)
+            c.send(request[cut:])
+            trailers = []
+            got = c.response(trailers=trailers)
+            assert (got.status, got.body, trailers) == (200, b"hello!", [("X-R", "1")]), cut
+
+
+def test_a_large_body_in_chunks_of_every_size(proxy):
+    """Chunk lines fall on every place of the buffers."""
+    body = os.urandom(40000)
+    rng = random.Random(3)
+
+    def script(w):
+        while True:
+            got = w.request().body
+            w.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while got:
+                n = rng.choice((1, 7, 100, 4095, 4096, 16384, 20000))
+                w.send(b"%x\r\n%s\r\n" % (len(got[:n]), got[:n]))
+                got = got[n:]
+            w.send("0\r\n\r\n")
+
+    with ScriptedOrigin(script) as o, proxy.connect() as c:
+        for turn in range(60):
+            c.send(absolute(o.authority, "/", "POST", "Transfer-Encoding: chunked\r\n"))
+            text, left = b"", body[:rng.randrange(1, len(body))]
+            expected = left
+            while left:
+                n = rng.choice((1, 3, 50, 1000, 4090, 16000, 17000))
+                text += b"%x\r\n%s\r\n" % (len(left[:n]), left[:n])
+                left = left[n:]
+            c.send(text + b"0\r\n\r\n")
+            assert c.response().body == expected, turn
 
 
 def test_an_empty_line_before_a_request_is_skipped(proxy):

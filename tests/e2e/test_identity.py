@@ -51,7 +51,8 @@ def test_eight_thousand_requests_by_ntlm_and_negotiate(proxy_chain, hops):
 @HOPS
 def test_two_thousand_requests_with_pre_emptive_kerberos(proxy_chain, kdc, hops):
     env = {**kdc.server_env, "STORM_CCACHE": kdc.ccache("")}
-    count = storm(proxy_chain(hops)[0], "--requests", 2000, "--clients", 40, "--kerberos", "--seed", 10 + hops, env=env)
+    count = storm(proxy_chain(hops)[0], "--requests", 2000, "--clients", 40, "--kerberos", "--pieces", 0.3,
+                  "--seed", 10 + hops, env=env)
     must_be_flawless(count, 2000)
     assert count("closed") == count("bad_gateway") == 0 and count("tickets") > 30
 
