@@ -26,7 +26,7 @@ static const char *verdict_text(enum access_verdict v)
 		[ACCESS_DENIED_BY_DEFAULT] = "denied: no rule matches, and an allow rule names users or groups",
 		[ACCESS_PORT_NOT_ALLOWED] = "denied: CONNECT may not go to this port",
 		[ACCESS_ADDRESS_PROTECTED] = "denied: a loopback or link-local address, or a listener of this proxy",
-		[ACCESS_NUMERIC_HOST] = "denied: a number that some programs take for an address"};
+		[ACCESS_NUMERIC_HOST] = "denied: a number that some programs take for an address; ask for the address in full"};
 	return texts[v];
 }
 

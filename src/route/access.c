@@ -231,15 +231,13 @@ static void give_remedy(const struct access_question *q, const struct addr *cand
 	struct addr local = loopback(false);
 	switch (out->verdict) {
 	case ACCESS_ALLOWED:
+	case ACCESS_NUMERIC_HOST: /* no setting opens these */
 		break;
 	case ACCESS_PORT_NOT_ALLOWED:
 		out->remedy = ports_remedy(q, memory);
 		break;
 	case ACCESS_ADDRESS_PROTECTED:
 		out->remedy = rule_remedy(q, out, candidate || q->host_is_literal ? candidate : &local, memory);
-		break;
-	case ACCESS_NUMERIC_HOST:
-		out->remedy = "# none: ask for the address in full, four numbers from 0 to 255 with dots between";
 		break;
 	case ACCESS_DENIED_BY_RULE:
 	case ACCESS_DENIED_BY_DEFAULT:

@@ -33,7 +33,7 @@ enum access_verdict {
 struct access_answer {
 	enum access_verdict verdict;
 	const struct access_settings *rule; /* that decided; NULL: none */
-	const char *remedy;                 /* a line for the settings file that would allow it; NULL when allowed */
+	const char *remedy; /* a line for the settings file that would allow it; NULL when allowed, and where none would */
 };
 
 /* `from` of listen.clients: may this address speak to us at all? */
