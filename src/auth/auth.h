@@ -44,6 +44,7 @@ struct identity *identity_new(const struct identity *like);
 	X(LOCKED, "account-locked", 1909, "the account is locked out")                                                    \
 	X(LOGON_HOURS, "logon-hours", 1328, "the account may not log on at this time")                                    \
 	X(ACCOUNT_EXPIRED, "account-expired", 1793, "the account has expired")                                            \
+	X(RESTRICTED, "logon-restricted", 1327, "the account may not log on from here, or not in this way")               \
 	X(LM_OR_NTLMV1, "lm-or-ntlmv1", 1326,                                                                             \
 	  "the client answered with LM or NTLMv1, which is refused: it must send NTLMv2")                                 \
 	X(ANONYMOUS_NTLM, "ntlm-anonymous", 1326, "the client sent an anonymous NTLM message")                            \

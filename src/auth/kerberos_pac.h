@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum { PAC_SID_TEXT = 192, PAC_GROUP_LIMIT = 4096 };
+enum { PAC_SID_TEXT = 208, PAC_GROUP_LIMIT = 2048 };
 
 struct pac_sid {
 	char text[PAC_SID_TEXT]; /* "S-1-5-21-...-513" */

@@ -1,0 +1,12 @@
+/* This thread's pipe to winbindd. */
+#ifndef FAIRLEAD_AUTH_WINDOWS_ASK_H
+#define FAIRLEAD_AUTH_WINDOWS_ASK_H
+
+struct wbcContext;
+
+/* Made at first use, closed when the thread ends. NULL without memory. */
+struct wbcContext *windows_winbind(void);
+/* Closes it, so that the next use opens another. */
+void windows_winbind_drop(void);
+
+#endif

@@ -1,0 +1,153 @@
+/* Names for SIDs, each asked for once in a while. What was learned is kept in slots chosen by the SID's hash: a newcomer takes the place of what
+ * was there, so that memory is bounded without anybody counting. */
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <wbclient.h>
+
+#include "auth/windows_ask.h"
+#include "auth/windows_domain.h"
+#include "base/clock.h"
+#include "base/map.h"
+
+enum {
+	SLOTS = 4096,
+	NAME_LIVES_MS = 10 * 60 * 1000,
+	NAMELESS_LIVES_MS = 30 * 1000, /* a domain controller is not asked again and again for what it does not know */
+	ASKED_AT_ONCE = 256,
+};
+
+struct slot {
+	char *sid, *name; /* name NULL: it had none */
+	mono_ms until;
+};
+
+static struct slot slots[SLOTS];
+static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct slot *slot_of(const char *sid)
+{
+	return &slots[hash_bytes(span_of(sid)) % SLOTS];
+}
+
+/* True if something is known; *name then is a copy, or NULL for a SID without a name. */
+static bool recall(const char *sid, char **name)
+{
+	pthread_mutex_lock(&slots_lock);
+	struct slot *s = slot_of(sid);
+	bool known = s->sid && strcmp(s->sid, sid) == 0 && s->until > clock_mono();
+	*name = known && s->name ? strdup(s->name) : NULL;
+	pthread_mutex_unlock(&slots_lock);
+	return known;
+}
+
+static void remember(const char *sid, const char *name)
+{
+	char *sid_copy = strdup(sid), *name_copy = name ? strdup(name) : NULL;
+	pthread_mutex_lock(&slots_lock);
+	struct slot *s = slot_of(sid), before = *s;
+	*s = (struct slot){sid_copy, name_copy, clock_after(clock_mono(), name ? NAME_LIVES_MS : NAMELESS_LIVES_MS)};
+	pthread_mutex_unlock(&slots_lock);
+	free(before.sid);
+	free(before.name);
+}
+
+/* Only groups of domains and the built-in ones of this machine can stand in a rule. */
+static bool is_of_use(const char *sid)
+{
+	return strncmp(sid, "S-1-5-21-", 9) == 0 || strncmp(sid, "S-1-5-32-", 9) == 0;
+}
+
+/* ---- asking */
+
+static bool is_named(enum wbcSidType type)
+{
+	return type == WBC_SID_NAME_USER || type == WBC_SID_NAME_DOM_GRP || type == WBC_SID_NAME_ALIAS ||
+	       type == WBC_SID_NAME_WKN_GRP;
+}
+
+static char *joined(const char *domain, const char *name)
+{
+	char *text = NULL;
+	return asprintf(&text, "%s%s%s", domain, domain[0] ? "\\" : "", name) < 0 ? NULL : text;
+}
+
+/* Fills in names[which[i]] of what winbind can name; remembers what it cannot only if it did answer. */
+static void ask(const char *const *sids, const unsigned *which, unsigned n, char **names)
+{
+	struct wbcDomainSid binary[ASKED_AT_ONCE];
+	struct wbcDomainInfo *domains = NULL;
+	struct wbcTranslatedName *found = NULL;
+	struct wbcContext *winbind = windows_winbind();
+	int domain_count = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (wbcStringToSid(sids[which[i]], &binary[i]) != WBC_ERR_SUCCESS)
+			return;
+	if (!winbind || wbcCtxLookupSids(winbind, binary, (int)n, &domains, &domain_count, &found) != WBC_ERR_SUCCESS)
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		int d = found[i].domain_index;
+		if (is_named(found[i].type) && d >= 0 && d < domain_count && found[i].name)
+			names[which[i]] = joined(domains[d].short_name ? domains[d].short_name : "", found[i].name);
+		remember(sids[which[i]], names[which[i]]);
+	}
+	wbcFreeMemory(domains);
+	wbcFreeMemory(found);
+}
+
+static void find_names(const char *const *sids, unsigned n, char **names)
+{
+	unsigned which[ASKED_AT_ONCE], asked = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (is_of_use(sids[i]) && !recall(sids[i], &names[i]))
+			which[asked++] = i;
+		if (asked && (asked == ASKED_AT_ONCE || i == n - 1)) {
+			ask(sids, which, asked, names);
+			asked = 0;
+		}
+	}
+}
+
+/* ---- one block: the list, then the texts */
+
+static const char **pack(const char *const *sids, char *const *names, unsigned n, unsigned *count, bool *unresolved)
+{
+	size_t bytes = 0;
+	unsigned kept = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (is_of_use(sids[i]))
+			kept++, bytes += strlen(names[i] ? names[i] : sids[i]) + 1;
+	const char **list = kept ? malloc(kept * sizeof(*list) + bytes) : NULL;
+	if (!list) {
+		*unresolved = *unresolved || kept;
+		return NULL;
+	}
+	char *at = (char *)(list + kept);
+	for (unsigned i = 0; i < n; i++) {
+		if (!is_of_use(sids[i]))
+			continue;
+		const char *text = names[i] ? names[i] : sids[i];
+		*unresolved = *unresolved || !names[i];
+		list[(*count)++] = memcpy(at, text, strlen(text) + 1);
+		at += strlen(text) + 1;
+	}
+	return list;
+}
+
+const char **windows_group_names(const char *const *sids, unsigned sid_count, unsigned *count, bool *unresolved)
+{
+	*count = 0;
+	*unresolved = false;
+	char **names = calloc(sid_count + 1, sizeof(*names));
+	if (!names) {
+		*unresolved = sid_count > 0;
+		return NULL;
+	}
+	find_names(sids, sid_count, names);
+	const char **list = pack(sids, names, sid_count, count, unresolved);
+	for (unsigned i = 0; i < sid_count; i++)
+		free(names[i]);
+	free(names);
+	return list;
+}
