@@ -1,13 +1,13 @@
 /* Names for SIDs, each asked for once in a while. What was learned is kept in slots chosen by the SID's hash: a newcomer takes the place of what
  * was there, so that memory is bounded without anybody counting. */
+#include "auth/windows_domain.h"
+
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <wbclient.h>
 
 #include "auth/windows_ask.h"
-#include "auth/windows_domain.h"
 #include "base/clock.h"
 #include "base/map.h"
 
