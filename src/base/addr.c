@@ -38,7 +38,7 @@ int addr_parse(struct span text, uint16_t port, struct addr *out)
 		if (!memchr(text.p, ':', text.n))
 			return -EINVAL;
 	}
-	if (text.n == 0 || text.n >= sizeof(copy))
+	if (text.n == 0 || text.n >= sizeof(copy) || memchr(text.p, '\0', text.n))
 		return -EINVAL;
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';

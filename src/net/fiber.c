@@ -9,6 +9,7 @@
 
 #include "base/counters.h"
 #include "net/annotate.h"
+#include "net/kernel.h"
 #include "net/worker_internal.h"
 
 /* boost/context/detail/fcontext.hpp, without C++. */
@@ -237,6 +238,8 @@ int fiber_wait(mono_ms deadline)
 	}
 	f->timed_out = false;
 	f->state = FIBER_WAITING;
+	if (kernel_wakes_early())
+		make_ready(f);
 	fiber_leave(f);
 	/* The timer stays where it lies: the next wait is likely to set it again. */
 	f->timer.when = NEVER;
@@ -250,6 +253,8 @@ void fiber_park(void)
 	struct fiber *f = fiber_self();
 	ASSERT(f);
 	f->state = FIBER_PARKED;
+	if (kernel_wakes_early())
+		make_ready(f);
 	fiber_leave(f);
 }
 
@@ -303,6 +308,7 @@ void fibers_run_ready(struct worker *w)
 		return;
 	list_insert(&w->ready, &round);
 	list_remove(&w->ready);
+	kernel_order(&round, &w->ready);
 	struct link *l;
 	while ((l = list_pop(&round)))
 		fiber_enter(CONTAINER_OF(l, struct fiber, link));

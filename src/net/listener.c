@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/counters.h"
+#include "net/kernel.h"
 #include "net/worker_internal.h"
 
 enum {
@@ -196,8 +197,7 @@ static bool ran_out(int error)
 static int accept_one(struct post *p)
 {
 	struct addr from;
-	socklen_t size = sizeof(from);
-	int fd = accept4(p->watch.fd, &from.sa, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = kernel_accept(p->watch.fd, &from);
 	if (fd < 0)
 		return -errno;
 	if (from.sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&from.v6.sin6_addr))

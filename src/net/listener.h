@@ -4,7 +4,7 @@
 #ifndef FAIRLEAD_NET_LISTENER_H
 #define FAIRLEAD_NET_LISTENER_H
 
-#include "net/addr.h"
+#include "base/addr.h"
 #include "net/worker.h"
 
 struct listener; /* one address, all workers */

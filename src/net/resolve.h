@@ -6,7 +6,7 @@
 #define FAIRLEAD_NET_RESOLVE_H
 
 #include "base/clock.h"
-#include "net/addr.h"
+#include "base/addr.h"
 
 struct resolve_settings {
 	const char *servers;    /* "127.0.0.1:5353,192.0.2.1"; NULL: those of /etc/resolv.conf */

@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "net/kernel.h"
 #include "net/stream_internal.h"
 #include "net/tls.h"
 #include "net/worker_internal.h"
@@ -97,7 +98,7 @@ static ssize_t read_plain(struct stream *s, char *p, size_t room)
 {
 	ssize_t n;
 	do
-		n = recv(s->watch.fd, p, room, 0);
+		n = kernel_recv(s->watch.fd, p, room);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (errno != EAGAIN)
@@ -180,11 +181,10 @@ int stream_read(struct stream *s, struct lent *l, mono_ms deadline)
 
 static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t count)
 {
-	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
 	ssize_t n;
 	do
-		n = count == 1 ? send(s->watch.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-		               : sendmsg(s->watch.fd, &message, MSG_NOSIGNAL);
+		n = count == 1 ? kernel_send(s->watch.fd, iov->iov_base, iov->iov_len)
+		               : kernel_sendmsg(s->watch.fd, iov, count);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (errno != EAGAIN)

@@ -7,7 +7,7 @@
 
 #include <sys/uio.h>
 
-#include "net/addr.h"
+#include "base/addr.h"
 #include "net/worker.h"
 
 struct tls;

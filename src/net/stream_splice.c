@@ -2,8 +2,7 @@
  *
  * EAGAIN from filling a pipe that holds something may mean "the socket is empty" or "the pipe is full": only with an
  * empty pipe does it say anything about the socket. */
-#include <fcntl.h>
-
+#include "net/kernel.h"
 #include "net/pipe.h"
 #include "net/stream_internal.h"
 #include "net/worker_internal.h"
@@ -18,7 +17,7 @@ ssize_t stream_fill_pipe(struct stream *from, struct pipe *p, size_t n)
 		n = p->capacity - p->held;
 	ssize_t r;
 	do
-		r = splice(from->watch.fd, NULL, p->in, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		r = kernel_splice_in(from->watch.fd, p->in, n);
 	while (r < 0 && errno == EINTR);
 	if (r < 0) {
 		if (errno != EAGAIN)
@@ -40,7 +39,7 @@ ssize_t stream_drain_pipe(struct stream *to, struct pipe *p)
 		return -EAGAIN;
 	ssize_t r;
 	do
-		r = splice(p->out, NULL, to->watch.fd, NULL, p->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		r = kernel_splice_out(p->out, to->watch.fd, p->held);
 	while (r < 0 && errno == EINTR);
 	if (r < 0) {
 		if (errno != EAGAIN)

@@ -1,5 +1,6 @@
 /* One hashed wheel a worker. A timer that is moved later stays where it lies and is put further on when its slot fires;
  * one beyond the horizon lies in the last slot and is put further on likewise. */
+#include "net/kernel.h"
 #include "net/worker_internal.h"
 
 static int64_t tick_of(mono_ms when)
@@ -100,7 +101,7 @@ static void fire_slot(struct worker *w, unsigned slot)
 void wheel_fire(struct worker *w)
 {
 	struct wheel *h = &w->wheel;
-	int64_t now = w->now / TICK_MS;
+	int64_t now = kernel_timer_time(w->now) / TICK_MS;
 	while (h->next_tick <= now) {
 		h->tick = h->next_tick;
 		h->next_tick = NEVER;

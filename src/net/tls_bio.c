@@ -1,6 +1,6 @@
 #include <pthread.h>
-#include <sys/socket.h>
 
+#include "net/kernel.h"
 #include "net/tls_parts.h"
 
 static BIO_METHOD *method;
@@ -24,7 +24,7 @@ static int bio_read(BIO *b, char *p, int n)
 	BIO_clear_retry_flags(b);
 	if (!(w->ready & READY_IN))
 		return again(b, w, READY_IN);
-	ssize_t got = recv(w->fd, p, (size_t)n, 0);
+	ssize_t got = kernel_recv(w->fd, p, (size_t)n);
 	if (got < 0) {
 		if (errno == EAGAIN)
 			return again(b, w, READY_IN);
@@ -43,7 +43,7 @@ static int bio_write(BIO *b, const char *p, int n)
 {
 	struct tls *t = BIO_get_data(b);
 	BIO_clear_retry_flags(b);
-	ssize_t sent = send(t->watch->fd, p, (size_t)n, MSG_NOSIGNAL);
+	ssize_t sent = kernel_send(t->watch->fd, p, (size_t)n);
 	if (sent < 0) {
 		if (errno == EAGAIN)
 			return again(b, t->watch, READY_OUT);

@@ -1,6 +1,7 @@
 /* Readiness: a table from descriptor to watch, edge-triggered. */
 #include <stdlib.h>
 
+#include "net/kernel.h"
 #include "net/worker_internal.h"
 
 static int make_room(struct worker *w, unsigned fd)
@@ -30,7 +31,7 @@ int watch_add_for(struct watch *watch, int fd, uint32_t events)
 	ASSERT(!at->watch);
 	at->generation++;
 	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)at->generation << 32 | (unsigned)fd};
-	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+	if (kernel_watch(w->epoll, fd, &event) != 0)
 		return -errno;
 	at->watch = watch;
 	watch->fd = fd;

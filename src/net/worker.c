@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/counters.h"
 #include "net/annotate.h"
+#include "net/kernel.h"
 #include "net/pipe.h"
 #include "net/worker_internal.h"
 
@@ -209,7 +210,7 @@ static bool has_work(const struct worker *w)
 static void run(struct worker *w)
 {
 	while (!w->stopping || w->fiber_count > 0) {
-		int n = epoll_wait(w->epoll, w->batch, BATCH_EVENTS, has_work(w) ? 0 : wheel_wait_ms(w));
+		int n = kernel_events(w->epoll, w->batch, BATCH_EVENTS, has_work(w) ? 0 : wheel_wait_ms(w));
 		w->now = clock_mono();
 		for (int i = 0; i < n; i++)
 			watch_deliver(w, &w->batch[i]);

@@ -6,7 +6,7 @@
 /* cmocka wants those before it. */
 #include <cmocka.h>
 
-#include "net/addr.h"
+#include "base/addr.h"
 
 static struct addr parse(const char *text)
 {
