@@ -168,20 +168,6 @@ def test_bytes_behind_an_answer_never_become_somebody_elses(fairlead):
                 time.sleep(0.15)
 
 
-def test_an_answer_before_any_request_is_not_used(fairlead):
-    """An origin that speaks first on a fresh connection is not spoken to as if that were the answer."""
-    def script(w):
-        w.send(ok("UNASKED"))
-        w.request()
-        w.send(ok("asked"))
-        w.rest()
-
-    with ScriptedOrigin(script) as o:
-        proxy = fairlead(workers=1)
-        assert proxy.ask(absolute(o.authority)).status in (200, 502)
-        assert proxy.ask(absolute(o.authority)).body != b"asked", "the second answer of a connection is not the second request's"
-
-
 def test_an_answer_longer_than_it_says_to_head(fairlead):
     """A body behind the answer to HEAD: what follows on that connection would be read as the next answer."""
     def script(w):
