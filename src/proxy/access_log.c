@@ -35,7 +35,10 @@ _Static_assert(2 ACCESS_FIELDS(X) <= ACCESS_LINE, "a line of the longest values 
 
 static void put_none(struct line *l)
 {
-	l->at = add_span(l->at, l->format == LOG_TEXT_JSON ? SPAN("null") : SPAN("-"));
+	if (l->format == LOG_TEXT_JSON)
+		l->at = add_span(l->at, SPAN("null"));
+	else
+		*l->at++ = '-';
 }
 
 static void put_quote(struct line *l)

@@ -98,7 +98,7 @@ struct shown_target target_shown(struct span uri, bool query)
 {
 	if (uri.n && !query)
 		uri.n = path_end(uri);
-	if (uri.n == 0)
+	if (uri.n == 0 || !memchr(uri.p, '@', uri.n))
 		return (struct shown_target){.after = uri};
 	size_t begin = authority_begin(uri), name = begin;
 	for (size_t at = begin; at < uri.n && !is_slash(uri.p[at]) && !ends_path(uri.p[at]); at++)

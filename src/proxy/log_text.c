@@ -4,16 +4,44 @@
 #include <time.h>
 
 #include "base/encode.h"
+#include "proxy/log_plain.h"
+
+/* Of a number that has two at least. */
+static unsigned digits_of(uint64_t n)
+{
+	unsigned digits = 2;
+	for (uint64_t limit = 100; n >= limit && digits < 20; limit *= 10)
+		digits++;
+	return digits;
+}
 
 char *add_number(char *at, uint64_t n)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
-	do {
-		digits[--i] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	return add_span(at, span_make(digits + i, sizeof(digits) - i));
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+								"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+								"8081828384858687888990919293949596979899";
+	if (n < 10) {
+		*at = (char)('0' + n);
+		return at + 1;
+	}
+	char *end = at + digits_of(n), *digit = end;
+	for (; n >= 100; n /= 100)
+		memcpy(digit -= 2, &pairs[n % 100 * 2], 2);
+	if (n >= 10)
+		memcpy(at, &pairs[n * 2], 2);
+	else
+		*at = (char)('0' + n);
+	return end;
+}
+
+static char *add_byte(char *at, unsigned b)
+{
+	if (b >= 100)
+		*at++ = (char)('0' + b / 100);
+	if (b >= 10)
+		*at++ = (char)('0' + b / 10 % 10);
+	*at++ = (char)('0' + b % 10);
+	return at;
 }
 
 static char *add_v4(char *at, const unsigned char b[4])
@@ -21,7 +49,7 @@ static char *add_v4(char *at, const unsigned char b[4])
 	for (int i = 0; i < 4; i++) {
 		if (i)
 			*at++ = '.';
-		at = add_number(at, b[i]);
+		at = add_byte(at, b[i]);
 	}
 	return at;
 }
@@ -83,17 +111,6 @@ char *add_addr(char *at, const struct addr *a, bool with_port)
 	return add_number(at, addr_port(a));
 }
 
-/* Which formats a byte may stand in as it is: bit 1 W3C, bit 2 JSON. */
-#define BOTH (1 << LOG_TEXT_W3C | 1 << LOG_TEXT_JSON)
-static const unsigned char plain[256] = {
-	['!'] = BOTH,
-	['#' ... '['] = BOTH,
-	[']' ... '~'] = BOTH,
-	[' '] = 1 << LOG_TEXT_JSON,
-	['"'] = 1 << LOG_TEXT_W3C,
-	['\\'] = 1 << LOG_TEXT_W3C,
-};
-
 enum { ESCAPE_MOST = 6 };
 
 /* Writes the byte or UTF-8 sequence at the front of `s`, which is not plain, in its escaped form; gives what it took. */
@@ -128,8 +145,10 @@ char *add_escaped(char *at, struct span s, enum log_text format, size_t most)
 	char *end = at + most - 3;
 	size_t i = 0;
 	while (i < s.n) {
-		while (i < s.n && at < end && plain[(unsigned char)s.p[i]] >> format & 1)
-			*at++ = s.p[i++];
+		size_t left = s.n - i, room = (size_t)(end - at);
+		size_t n = log_plain(at, span_make(s.p + i, left < room ? left : room), format);
+		at += n;
+		i += n;
 		if (i == s.n)
 			break;
 		if (end - at < ESCAPE_MOST)

@@ -168,7 +168,7 @@ void service_exchange_id(char out[], size_t n)
 
 void service_log(const struct lease *lease, const struct record *r)
 {
-	char line[ACCESS_LINE];
+	static _Thread_local char line[ACCESS_LINE]; /* no wait while it is in use; a fiber's stack would keep its pages */
 	struct buf b;
 	if (!lease->edition->access_log)
 		return;
