@@ -28,6 +28,9 @@ enum auth_step kerberos_initiate(const struct initiator_credentials *credentials
                                  struct buf *out, struct kerberos_context **ctx, enum auth_reason *reason,
                                  const char **detail);
 
+/* The other end refused a ticket of ours: the next kerberos_initiate() obtains new ones (the service's key may have changed). */
+void kerberos_forget(const struct initiator_credentials *credentials);
+
 /* For SPNEGO's mechListMIC, once a context stands (after DONE; an acceptor's from its first DONE on). 0 or -EBADMSG. */
 MUST_CHECK int kerberos_get_mic(struct kerberos_context *ctx, struct span message, struct buf *mic);
 MUST_CHECK int kerberos_verify_mic(struct kerberos_context *ctx, struct span message, struct span mic);
