@@ -8,15 +8,20 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/addr.h"
 
 /* ---- Events */
 
 static inline int kernel_watch(int epoll, int fd, struct epoll_event *event)
 {
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, event);
+}
+
+/* A worker ends. */
+static inline void kernel_end(void)
+{
 }
 
 static inline int kernel_events(int epoll, struct epoll_event *batch, int most, int timeout_ms)

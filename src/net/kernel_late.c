@@ -36,7 +36,7 @@ struct queue {
 	struct addr from[HELD_MOST];
 };
 
-/* The worker's own. Its tables live to the end of the process. */
+/* The worker's own. */
 static _Thread_local struct {
 	uint64_t state;
 	struct known *known;
@@ -159,6 +159,18 @@ int kernel_watch(int epoll, int fd, struct epoll_event *event)
 	struct known *k = &late.known[fd];
 	*k = (struct known){.data = event->data.u64, .events = event->events, .owed = k->owed, .due = k->due};
 	return 0;
+}
+
+void kernel_end(void)
+{
+	for (unsigned i = 0; i < LISTENERS_MOST; i++)
+		while (late.queues[i].count > 0)
+			close(late.queues[i].fds[--late.queues[i].count]);
+	free(late.known);
+	free(late.owed);
+	late.known = NULL;
+	late.owed = NULL;
+	late.known_count = late.owed_count = late.owed_room = 0;
 }
 
 /* Until the first owed edge falls due. */

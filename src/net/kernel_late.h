@@ -14,11 +14,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/list.h"
-#include "base/addr.h"
 
 int kernel_watch(int epoll, int fd, struct epoll_event *event);
+void kernel_end(void);
 int kernel_events(int epoll, struct epoll_event *batch, int most, int timeout_ms);
 
 ssize_t kernel_recv(int fd, void *p, size_t n);

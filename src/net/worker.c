@@ -244,6 +244,7 @@ static void *worker_main(void *arg)
 	lent_trim(w, w->buffers.count);
 	pipes_close(w);
 	arena_trim();
+	kernel_end();
 	counters_detach();
 	return NULL;
 }
