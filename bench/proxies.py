@@ -157,7 +157,7 @@ class Fairlead(Proxy):
         return program.resolve()
 
     def settings(self):
-        return {"ACCESS_LOG": self.access_log if self.logging else "/dev/null"}
+        return {"ACCESS_LOG": self.access_log if self.logging else "none"}
 
     def command(self):
         return [self.path(), "serve", "-c", self.fill("fairlead.conf.in", "fairlead.conf")]

@@ -83,7 +83,7 @@ static int edition_new(struct settings *s, struct edition **out)
 	ref_init(&e->ref);
 	e->settings = s;
 	int error = make_tls(e);
-	if (!error) {
+	if (!error && settings_log_access(s)) {
 		error = log_open(s->access_log.file, access_log_header(&s->access_log), &e->access_log);
 		if (error)
 			log_event(LOG_ERROR, "the access log %s cannot be opened: %s", s->access_log.file, strerror(-error));

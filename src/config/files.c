@@ -42,6 +42,11 @@ static void check_log(const char *what, const struct log_settings *log, struct c
 		         strerror(errno));
 }
 
+bool settings_log_access(const struct settings *s)
+{
+	return strcmp(s->access_log.file, "none") != 0;
+}
+
 void settings_check_files(const struct settings *s, struct complaints *c)
 {
 	for (unsigned i = 0; i < s->upstream_count; i++) {
@@ -51,6 +56,7 @@ void settings_check_files(const struct settings *s, struct complaints *c)
 		check_secret("key", u->tls.key, u->tls.where, c);
 	}
 	check_readable("hosts-file", s->resolver.hosts_file, s->resolver.where, c);
-	check_log("log access: file", &s->access_log, c);
+	if (settings_log_access(s))
+		check_log("log access: file", &s->access_log, c);
 	check_log("log events: file", &s->events_log, c);
 }

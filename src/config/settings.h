@@ -141,7 +141,7 @@ enum log_format { LOG_W3C, LOG_JSON };
 
 struct log_settings {
 	struct written where;
-	const char *file; /* "-": standard output */
+	const char *file; /* "-": standard output; "none" for the access log: see settings_log_access() */
 	enum log_format format;
 	bool query; /* false: what stands behind '?' is left out */
 	enum log_level level;
@@ -206,6 +206,8 @@ MUST_CHECK int settings_load(const char *file, struct settings **out, struct com
 const char *settings_find(const char *given, char *room, size_t n);
 /* Files and folders named in the settings: can they be used by this process? Adds complaints. */
 void settings_check_files(const struct settings *s, struct complaints *c);
+/* Whether there is an access log at all. */
+bool settings_log_access(const struct settings *s);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s);
 DEFINE_AUTO(settings, struct settings *, settings_unref);

@@ -207,7 +207,8 @@ static const struct settings_block resolver_block = TABLE("resolver", NULL, NOWH
                                                           "resolver { servers = \"192.0.2.53,192.0.2.54:5353\" }");
 
 static const struct setting access_log_rows[] = {
-	SETTING("file", FILE, log_settings, file, "-", "Where it goes; \"-\" is standard output."),
+	SETTING("file", FILE, log_settings, file, "-",
+            "Where it goes; \"-\" is standard output, and with \"none\" there is no access log at all."),
 	CHOICE("format", log_settings, format, "w3c|json", "w3c",
            "W3C Extended format (in UTC), or one JSON object a line."),
 	CHOICE("query", log_settings, query, "drop|keep", "keep",

@@ -735,6 +735,21 @@ def test_logs_are_reopened_on_sigusr1(fairlead):
         assert "/before" in f.read()
 
 
+def test_without_an_access_log_no_line_is_made(fairlead):
+    proxy = fairlead(access_file="none")
+    with ScriptedOrigin(answering(ok())) as o:
+        lines = proxy.metric("log_lines_total")
+        assert proxy.ask(absolute(o.authority, "/before")).status == 200
+        assert proxy.metric("log_lines_total") == lines
+        assert not os.path.exists(os.path.join(proxy.lab.directory, "none"))
+        proxy.access_file = f"{proxy.folder}/access.log"
+        proxy.write_settings()
+        proxy.reload()
+        wait_until(lambda: os.path.exists(proxy.access_file), "a log")
+        proxy.ask(absolute(o.authority, "/after"))
+        assert [r["cs-uri"][-6:] for r in proxy.log(1)][-1] == "/after"
+
+
 def test_a_full_disk_loses_log_lines_but_no_traffic(fairlead):
     proxy = fairlead(access_file="/dev/full")
     with ScriptedOrigin(answering(ok())) as o, proxy.connect() as c:

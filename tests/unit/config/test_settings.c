@@ -416,6 +416,23 @@ static void threads_read_files_beside_each_other(void **state)
 
 /* ---- what settings refer to */
 
+static void without_an_access_log_no_file_is_asked_for(void **state)
+{
+	struct complaints c;
+	complaints_init(&c);
+	struct settings *s = settings_of("log access { file = \"none\" }\nlisten \"127.0.0.1:3128\" { }\n");
+	assert_false(settings_log_access(s));
+	settings_check_files(s, &c);
+	assert_int_equal(c.errors + c.warnings, 0);
+	settings_unref(s);
+	s = settings_of("log access { file = \"nowhere/none\" }\nlisten \"127.0.0.1:3128\" { }\n");
+	assert_true(settings_log_access(s));
+	settings_check_files(s, &c);
+	assert_int_equal(c.errors, 1);
+	settings_unref(s);
+	complaints_fini(&c);
+}
+
 static void files_named_in_the_settings_are_looked_up(void **state)
 {
 	struct settings *s = settings_of("listen \"127.0.0.1:3128\" { }\n"
@@ -498,6 +515,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(thousands_of_values_and_rules_are_kept),
 		cmocka_unit_test(the_file_is_searched_in_order),
 		cmocka_unit_test(threads_read_files_beside_each_other),
+		cmocka_unit_test(without_an_access_log_no_file_is_asked_for),
 		cmocka_unit_test(files_named_in_the_settings_are_looked_up),
 		cmocka_unit_test(the_examples_are_right),
 	};
