@@ -8,6 +8,7 @@
  * bytes), hash (the password is an NT hash in hex), keytab=FILE, domain=NAME (NetBIOS, of the users), computer=NAME, spn=NAME, user=NAME:PASSWORD. */
 #include <stdio.h>
 
+#include "auth/initiator.h"
 #include "auth/known_users.h"
 #include "base/encode.h"
 
