@@ -159,7 +159,7 @@ void release_connection(struct exchange *x)
 	struct upstream_conn *conn = TAKE(x->conn);
 	if (!conn) {
 		if (x->pin)
-			pin_forget_if_empty(x->pin);
+			pin_without_connection(x->pin);
 		return;
 	}
 	x->conn = conn;
@@ -173,7 +173,7 @@ void release_connection(struct exchange *x)
 		return;
 	}
 	if (x->pin)
-		pin_forget_if_empty(x->pin);
+		pin_without_connection(x->pin);
 	if (clean && !conn->tainted)
 		upstream_pool_give(conn);
 	else

@@ -289,10 +289,14 @@ struct upstream_conn *pin_give_up(struct pin *pin)
 	return conn;
 }
 
-void pin_forget_if_empty(struct pin *pin)
+void pin_without_connection(struct pin *pin)
 {
-	if (pin->state == PIN_NONE && !pin->conn)
+	if (pin->conn)
+		return;
+	if (pin->state == PIN_NONE)
 		pin_free(pin);
+	else if (pin->state == PIN_HANDSHAKE)
+		pin_tell(pin, PIN_EVENT_SERVER_CLOSED);
 }
 
 bool pin_set_in_handshake(const struct pin_set *set)

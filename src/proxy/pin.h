@@ -104,8 +104,9 @@ enum pin_act pin_tell(struct pin *pin, enum pin_event event);
 void pin_hold(struct pin *pin, struct upstream_conn *conn);
 /* Hands the connection out for a tunnel; the pin is forgotten. */
 struct upstream_conn *pin_give_up(struct pin *pin);
-/* A pin that holds nothing and remembers nothing goes away. */
-void pin_forget_if_empty(struct pin *pin);
+/* An exchange is over that left it none, if so: then it goes away, unless it has something to remember, as that its handshake
+ * got nowhere because the server could not be reached. */
+void pin_without_connection(struct pin *pin);
 bool pin_set_in_handshake(const struct pin_set *set);
 /* A token of the client has crossed one of them, or did and is remembered. */
 bool pin_set_has_token(const struct pin_set *set);
