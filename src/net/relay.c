@@ -20,6 +20,7 @@ enum {
 
 struct direction {
 	struct stream *from, *to;
+	const struct direction *back;
 	struct lent piece;
 	struct pipe *pipe;
 	uint64_t moved;
@@ -45,11 +46,13 @@ struct relay {
 
 /* ---- One direction */
 
-/* The reading side has ended: so does the writing side. That one may be gone already: nothing was lost by it. */
+/* The reading side has ended: so does the writing side. That one may be gone already: nothing was lost by it. When the
+ * way back has ended too, both are closed at once, which says the same; TLS says its end in words. */
 static ssize_t direction_end(struct direction *d)
 {
 	d->done = true;
-	stream_end_write(d->to);
+	if (!d->back->done || d->to->tls)
+		stream_end_write(d->to);
 	return 0;
 }
 
@@ -263,8 +266,8 @@ int relay_start(struct stream *client, struct span client_first, struct stream *
 	struct relay *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	r->up = (struct direction){.from = &r->client, .to = &r->server};
-	r->down = (struct direction){.from = &r->server, .to = &r->client};
+	r->up = (struct direction){.from = &r->client, .to = &r->server, .back = &r->down};
+	r->down = (struct direction){.from = &r->server, .to = &r->client, .back = &r->up};
 	if (hold(&r->up, client_first) != 0 || hold(&r->down, server_first) != 0) {
 		lent_give_back(&r->up.piece);
 		lent_give_back(&r->down.piece);
