@@ -36,8 +36,7 @@ static bool drain_request(struct exchange *x)
 	}
 }
 
-/* Before a close with unread bytes: they would make the kernel reset the connection and take our answer with them (RFC 9112 9.6). */
-static void linger(struct exchange *x)
+void linger(struct exchange *x)
 {
 	struct lent waste;
 	size_t seen = 0;

@@ -50,14 +50,12 @@ static enum step deliver_ended(struct exchange *x, const struct transfer *t)
 /* The answer is out and the request is not all in yet. The client may go on sending it, or close. */
 static void see_upload_out(struct exchange *x)
 {
-	if (!x->upload)
-		return;
-	if (x->close_client) {
+	if (x->upload && x->close_client)
 		upload_end(x);
-		return;
-	}
-	if (!upload_finish(x))
-		x->reset_client = true;
+	else
+		upload_finish(x); /* says close where it did not reach its end */
+	if (x->close_client && !body_may_end(&x->request_body))
+		linger(x);
 }
 
 enum step deliver(struct exchange *x)

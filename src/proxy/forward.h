@@ -25,6 +25,10 @@ void upload_end(struct exchange *x);
 /* The step that follows from how sending went. */
 enum step send_ended(struct exchange *x, const struct transfer *t);
 
+/* Ends the client's connection in our direction and reads on for a while: bytes left unread would make the kernel reset the
+ * connection and take our answer with them (RFC 9112 9.6). */
+void linger(struct exchange *x);
+
 /* What becomes of the server connection when the exchange is over: pool, pin, or end. */
 void release_connection(struct exchange *x);
 

@@ -34,6 +34,7 @@ static enum step repeat(struct exchange *x)
 {
 	COUNT(retries_total);
 	x->retried = true;
+	x->broken = false;
 	lent_give_back(&x->out);
 	struct upstream_conn *conn = TAKE(x->conn);
 	if (!x->pin || !x->pin->conn) {

@@ -61,6 +61,9 @@ enum step send_ended(struct exchange *x, const struct transfer *t)
 	case TRANSFER_TOLD:
 		return cut_with(x, END_DRAINING, t->error);
 	case TRANSFER_SINK_FAILED: /* the server may have answered before it closed */
+		x->broken = true;
+		x->close_client |= !body_may_end(&x->request_body); /* its rest must not be taken for a request */
+		break;
 	case TRANSFER_DONE:
 		break;
 	}
