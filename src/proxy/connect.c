@@ -225,6 +225,8 @@ static enum step connect_parent(struct exchange *x)
 		}
 		if (error == -ECANCELED || reason == END_OUT_OF_DESCRIPTORS || reason == END_OUT_OF_MEMORY)
 			return end_with(x, reason, error, NULL);
+		if (reason == END_TOO_BUSY) /* not down: its connections are all in use */
+			continue;
 		down_until[order[i]] = clock_after(worker_now(), MEMBER_REST_MS);
 		COUNT(upstream_failovers_total);
 		x->record.next_hop = span_of(member->address);

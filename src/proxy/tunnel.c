@@ -6,12 +6,14 @@
 #include "http/hop.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/upstream_pool.h"
 
 struct tunnel {
 	struct link link;
 	struct relay *relay;
 	struct lease *lease;
-	uint64_t bytes_in, bytes_out; /* before the relay began */
+	struct upstream_server *server; /* among whose connections it counts */
+	uint64_t bytes_in, bytes_out;   /* before the relay began */
 	bool cut;
 	struct record record;
 	char text[]; /* what the record's spans point to */
@@ -69,6 +71,7 @@ static void tunnel_ended(const struct relay_result *result, void *arg)
 	service_log(t->lease, r);
 	list_remove(&t->link);
 	lease_drop(t->lease);
+	upstream_server_leave(t->server);
 	free(t);
 }
 
@@ -87,6 +90,8 @@ int tunnel_start(struct exchange *x, struct upstream_conn *conn, struct span cli
 		free(t);
 		return error;
 	}
+	t->server = conn->server;
+	upstream_server_enter(t->server);
 	COUNT(tunnels_total);
 	COUNT_ADD(tunnels, 1);
 	list_push(&service_self()->tunnels, &t->link);

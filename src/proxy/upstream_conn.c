@@ -16,8 +16,7 @@ struct upstream_conn *upstream_conn_new(struct upstream_server *server)
 	list_init(&conn->link);
 	list_init(&conn->by_age);
 	conn->server = server;
-	server->references++;
-	server->open_count++;
+	upstream_server_enter(server);
 	conn->number = service_number();
 	COUNT_ADD(server_connections, 1);
 	return conn;
@@ -32,9 +31,7 @@ void upstream_conn_end(struct upstream_conn *conn)
 	COUNT_ADD(server_connections, -1);
 	if (stream_is_open(&conn->stream))
 		stream_close(&conn->stream);
-	conn->server->open_count--;
-	upstream_server_stir(conn->server);
-	upstream_server_put(conn->server);
+	upstream_server_leave(conn->server);
 	free(conn);
 }
 

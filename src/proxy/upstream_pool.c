@@ -130,6 +130,19 @@ void upstream_server_stir(struct upstream_server *server)
 		fiber_wake(CONTAINER_OF(first, struct waiter, link)->fiber);
 }
 
+void upstream_server_enter(struct upstream_server *server)
+{
+	server->references++;
+	server->open_count++;
+}
+
+void upstream_server_leave(struct upstream_server *server)
+{
+	server->open_count--;
+	upstream_server_stir(server);
+	upstream_server_put(server);
+}
+
 int upstream_server_wait(struct upstream_server *server, unsigned most, bool fresh, mono_ms deadline)
 {
 	int result = 0;
@@ -141,6 +154,8 @@ int upstream_server_wait(struct upstream_server *server, unsigned most, bool fre
 		struct waiter waiter = {.fiber = fiber_self()};
 		list_push(&server->waiting, &waiter.link);
 		result = fiber_wait(deadline);
+		if (result != 0 && list_empty(&waiter.link))
+			upstream_server_stir(server); /* the place that came too late for us is the next one's */
 		list_remove(&waiter.link);
 	}
 	return result;

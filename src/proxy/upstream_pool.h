@@ -44,6 +44,9 @@ struct upstream_conn *upstream_pool_take(struct upstream_server *server);
 MUST_CHECK int upstream_server_wait(struct upstream_server *server, unsigned most, bool fresh, mono_ms deadline);
 /* A connection of it has ended or come back: whoever waits longest may look again. */
 void upstream_server_stir(struct upstream_server *server);
+/* One more of its connections is open, and holds a reference; and is open no more. */
+void upstream_server_enter(struct upstream_server *server);
+void upstream_server_leave(struct upstream_server *server);
 /* An untainted connection whose exchange is over in order. May close it, or an older one. */
 void upstream_pool_give(struct upstream_conn *conn);
 /* Closes all idle connections (a drain, or to free descriptors). */
