@@ -65,6 +65,8 @@ static void client_serve(void *arg)
 		next = NEXT_END;
 	while (next != NEXT_END) {
 		next = exchange_run(client, &in);
+		if (next == NEXT_EXCHANGE && lent_length(&in) == 0 && stream_is_quiet(&client->stream))
+			next = NEXT_REST;
 		if (next == NEXT_REST || next == NEXT_TUNNEL)
 			break;
 	}

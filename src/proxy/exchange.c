@@ -20,7 +20,10 @@ enum { ARENA_MOST = 1 << 20, TLS_HANDSHAKE_BYTE = 0x16, BODY_ROOM = 4096 };
 
 static void begin(struct exchange *x, struct client *client, struct lent *in)
 {
-	*x = (struct exchange){.client = client, .in = in, .next = NEXT_EXCHANGE};
+	memset(x, 0, offsetof(struct exchange, host));
+	x->client = client;
+	x->in = in;
+	x->next = NEXT_EXCHANGE;
 	x->lease = lease_take();
 	x->settings = x->lease->settings;
 	x->listen = service_listen_settings(x->lease, client->port);

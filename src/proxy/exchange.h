@@ -67,8 +67,7 @@ struct exchange {
 	struct framing request_framing;
 	struct body_reader request_body;
 	struct target target;
-	char host[256]; /* folded */
-	struct span host_folded;
+	struct span host_folded; /* in `host` */
 	bool host_is_literal;
 	struct addr literal;
 	struct sign_in_leg leg;
@@ -82,8 +81,7 @@ struct exchange {
 	/* the way */
 	struct access_question question;
 	struct route route;
-	char origin[270]; /* "host:port": the pin's key */
-	struct span origin_key;
+	struct span origin_key; /* "host:port", in `origin`: the pin's key */
 	struct pin *pin;
 	struct upstream_conn *conn;
 	bool conn_reused;
@@ -104,6 +102,10 @@ struct exchange {
 	bool challenged;      /* the answer offers a connection-bound scheme */
 	bool token_challenge; /* ... with a token: the handshake goes on */
 	bool proxy_support;   /* tell the client that its connection is kept */
+
+	/* Room for text; the only members that do not begin as zeros. */
+	char host[256];
+	char origin[270];
 };
 
 /* Runs one exchange on the calling fiber. `in` may hold bytes already read; what belongs to the next request is left in it. */
