@@ -14,7 +14,8 @@ static const char *verdict_name(enum access_verdict v)
 	                                    [ACCESS_DENIED_BY_DEFAULT] = "denied-by-default",
 	                                    [ACCESS_PORT_NOT_ALLOWED] = "port-not-allowed",
 	                                    [ACCESS_ADDRESS_PROTECTED] = "address-protected",
-	                                    [ACCESS_NUMERIC_HOST] = "numeric-host"};
+	                                    [ACCESS_NUMERIC_HOST] = "numeric-host",
+	                                    [ACCESS_NEEDS_SIGN_IN] = "needs-sign-in"};
 	return names[v];
 }
 
@@ -26,7 +27,8 @@ static const char *verdict_text(enum access_verdict v)
 		[ACCESS_DENIED_BY_DEFAULT] = "denied: no rule matches, and an allow rule names users or groups",
 		[ACCESS_PORT_NOT_ALLOWED] = "denied: CONNECT may not go to this port",
 		[ACCESS_ADDRESS_PROTECTED] = "denied: a loopback or link-local address, or a listener of this proxy",
-		[ACCESS_NUMERIC_HOST] = "denied: a number that some programs take for an address; ask for the address in full"};
+		[ACCESS_NUMERIC_HOST] = "denied: a number that some programs take for an address; ask for the address in full",
+		[ACCESS_NEEDS_SIGN_IN] = "depends on who asks: the rule names users or groups"};
 	return texts[v];
 }
 

@@ -12,11 +12,20 @@
 #include "cli/commands.h"
 #include "cli/notify.h"
 #include "console/console.h"
+#include "net/offload.h"
 #include "net/resolve.h"
 #include "proxy/access_log.h"
 #include "proxy/service.h"
+#include "proxy/sign_on.h"
 
-enum { BACKLOG = 4096, LOG_WAIT_MS = 2000, DRAIN_LOOK_MS = 50, STEP_MOST_MS = 10000 };
+enum {
+	BACKLOG = 4096,
+	LOG_WAIT_MS = 2000,
+	DRAIN_LOOK_MS = 50,
+	STEP_MOST_MS = 10000,
+	SIGN_IN_THREADS = 32,
+	SIGN_IN_QUEUE = 1024
+};
 
 static const struct responder *const responders[] = {&console_responder, NULL};
 
@@ -25,7 +34,7 @@ struct program {
 	struct edition *edition;
 	struct port *ports;
 	struct log *events;
-	uint32_t process_id;
+	struct process process;
 	atomic_uint left;  /* as the workers said last */
 	atomic_int failed; /* -errno of a worker that could not start */
 };
@@ -83,6 +92,8 @@ static int edition_new(struct settings *s, struct edition **out)
 	ref_init(&e->ref);
 	e->settings = s;
 	int error = make_tls(e);
+	if (!error)
+		error = sign_on_new(s, &e->sign_on);
 	if (!error && settings_log_access(s)) {
 		error = log_open(s->access_log.file, access_log_header(&s->access_log), &e->access_log);
 		if (error)
@@ -210,7 +221,7 @@ static void worker_begins(unsigned index, void *arg)
 	struct resolve_settings resolver = resolver_of(p->edition->settings);
 	int error = resolve_start(&resolver);
 	if (!error)
-		error = service_start(index, p->edition, p->process_id, responders);
+		error = service_start(index, p->edition, &p->process);
 	for (struct port *port = p->ports; port && !error; port = port->next)
 		error = service_listen(port);
 	if (error)
@@ -401,6 +412,7 @@ static void free_all(struct program *p)
 		free(port->address);
 		free(port);
 	}
+	offload_lane_free(p->process.sign_in_lane);
 	edition_unref(p->edition);
 	log_events_to(NULL, LOG_INFO);
 	log_close(p->events);
@@ -450,7 +462,10 @@ int cli_serve(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (load(p.given, &s) != 0)
 		return 1;
-	if (log_writer_start() != 0 || getrandom(&p.process_id, sizeof(p.process_id), 0) != sizeof(p.process_id))
+	if (log_writer_start() != 0 || getrandom(&p.process.id, sizeof(p.process.id), 0) != sizeof(p.process.id))
+		return 1;
+	p.process.responders = responders;
+	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0)
 		return 1;
 	raise_descriptor_limit();
 	counters_attach();

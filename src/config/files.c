@@ -55,6 +55,15 @@ void settings_check_files(const struct settings *s, struct complaints *c)
 		check_readable("certificate", u->tls.certificate, u->tls.where, c);
 		check_secret("key", u->tls.key, u->tls.where, c);
 	}
+	for (unsigned i = 0; i < s->upstream_count; i++) {
+		const struct credentials_settings *k = &s->upstreams[i].credentials;
+		check_secret("password-file", k->password_file, k->where, c);
+		check_secret("nt-hash-file", k->nt_hash_file, k->where, c);
+		check_secret("keytab", k->keytab, k->where, c);
+	}
+	for (unsigned i = 0; i < s->accounts_count; i++)
+		check_secret("accounts file", s->accounts[i].file, s->accounts[i].where, c);
+	check_secret("keytab", s->kerberos.on ? s->kerberos.keytab : NULL, s->kerberos.where, c);
 	check_readable("hosts-file", s->resolver.hosts_file, s->resolver.where, c);
 	if (settings_log_access(s))
 		check_log("log access: file", &s->access_log, c);

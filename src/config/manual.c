@@ -97,7 +97,8 @@ static const char *shape(enum setting_type type)
 	                                     [SETTING_TEXTS] = "{_text_, ...}",
 	                                     [SETTING_NETWORKS] = "{_network_, ...}",
 	                                     [SETTING_PORTS] = "{_port_, ...}",
-	                                     [SETTING_PATTERNS] = "{_host_, ...}"};
+	                                     [SETTING_PATTERNS] = "{_host_, ...}",
+	                                     [SETTING_SCHEMES] = "{_scheme_, ...}"};
 	return shapes[type];
 }
 

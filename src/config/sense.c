@@ -50,6 +50,7 @@ void settings_make_sense(struct settings *s, const struct entry *root, struct co
 	settings_check_listens(s, c);
 	settings_check_upstreams(s, c);
 	settings_check_rules(s, c);
+	settings_check_sign_on(s, c);
 	check_part(s, &s->limits.field, "field", root, c);
 	check_part(s, &s->limits.target, "target", root, c);
 	check_resolver(s, root, c);

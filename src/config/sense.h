@@ -14,6 +14,7 @@ void settings_make_sense(struct settings *s, const struct entry *root, struct co
 void settings_fill_in(struct settings *s, const struct entry *root, struct complaints *c);
 void settings_check_listens(struct settings *s, struct complaints *c);
 void settings_check_upstreams(struct settings *s, struct complaints *c);
+void settings_check_sign_on(struct settings *s, struct complaints *c);
 void settings_check_rules(struct settings *s, struct complaints *c);
 
 #endif

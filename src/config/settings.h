@@ -35,10 +35,45 @@ struct port_list {
 	unsigned count; /* 0: any */
 };
 
+/* What `sign-on`, and `scheme` of credentials, may list. */
+enum sign_on_scheme { SIGN_ON_ANONYMOUS, SIGN_ON_BASIC, SIGN_ON_NTLM, SIGN_ON_NEGOTIATE, SIGN_ON_RELAY, SIGN_ON_LIMIT };
+struct sign_on_list {
+	unsigned char *items; /* enum sign_on_scheme, in the order written */
+	unsigned count;       /* 0: nobody is asked who he is */
+};
+
+enum accounts_kind { ACCOUNTS_FILE, ACCOUNTS_WINDOWS_DOMAIN };
+struct accounts_settings {
+	struct written where;
+	const char *name;
+	enum accounts_kind kind;
+	const char *file;           /* of ACCOUNTS_FILE */
+	const char *windows_domain; /* "winbind" */
+	const char *domain;         /* NetBIOS name it answers for; NULL: what winbind says, or none for a file */
+};
+
+struct kerberos_settings {
+	struct written where;
+	bool on;
+	const char *keytab;
+};
+
+/* How Fairlead signs in to the members of an upstream. */
+struct credentials_settings {
+	struct written where;
+	bool on;
+	struct sign_on_list scheme; /* BASIC, NTLM, NEGOTIATE, RELAY */
+	enum credentials_send { SEND_AS_FITS, SEND_WHEN_ASKED, SEND_ALWAYS } send;
+	const char *account; /* CORP\alice, alice@corp.example, or alice */
+	const char *password_file, *nt_hash_file, *keytab, *ccache, *systemd_credential;
+	const char *spn;
+};
+
 enum listen_role { ROLE_PROXY, ROLE_CONSOLE };
 
 struct listen_settings {
 	struct written where;
+	unsigned index;      /* in settings.listens */
 	const char *address; /* as written: "127.0.0.1:3128", "*:8080", "[::1]:3128" */
 	struct addr addr;    /* "*" is [::] (both families) */
 	enum listen_role role;
@@ -47,6 +82,11 @@ struct listen_settings {
 	struct port_list connect_ports;
 	struct network_list intermediaries;
 	struct network_list proxy_protocol_from;
+	struct sign_on_list sign_on;
+	struct text_list accounts; /* names of accounts blocks: who may verify */
+	const char *basic_realm;
+	bool basic_without_tls;
+	bool require_mic;
 };
 
 struct member_settings {
@@ -73,6 +113,7 @@ struct upstream_settings {
 	struct upstream_tls_settings tls;
 	bool or_direct;
 	unsigned connections; /* at most, per member and process; 0: no limit but the general one */
+	struct credentials_settings credentials;
 };
 
 enum route_via { VIA_DIRECT, VIA_UPSTREAM };
@@ -122,6 +163,7 @@ struct timeout_settings {
 	int64_t write;         /* without progress while sending */
 	int64_t handshake;     /* TLS towards servers */
 	int64_t resolve;
+	int64_t sign_in;   /* for verifying a client, the queue included */
 	int64_t pool_idle; /* an idle connection is kept this long */
 };
 
@@ -163,6 +205,9 @@ struct settings {
 	const char *default_domain;
 	const char *
 		pseudonym; /* in Via and Proxy-Status; filled in: name of the first proxy listener or host name, plus a random part unless set */
+	struct accounts_settings *accounts;
+	unsigned accounts_count;
+	struct kerberos_settings kerberos;
 	struct listen_settings *listens;
 	unsigned listen_count;
 	struct upstream_settings *upstreams;

@@ -96,6 +96,8 @@ static size_t item_size(const struct setting *row)
 		return sizeof(struct port_range);
 	case SETTING_PATTERNS:
 		return sizeof(struct pattern);
+	case SETTING_SCHEMES:
+		return 1;
 	default:
 		return sizeof(const char *);
 	}
@@ -107,7 +109,8 @@ const char *store_item(struct reader *r, const struct setting *row, const char *
 	struct port_list *ports = list;
 	struct pattern_list *patterns = list;
 	struct text_list *texts = list;
-	unsigned added = 1;
+	struct sign_on_list *schemes = list;
+	unsigned added = 1, choice = 0;
 	const char *problem;
 	switch (row->type) {
 	case SETTING_NETWORKS:
@@ -117,6 +120,11 @@ const char *store_item(struct reader *r, const struct setting *row, const char *
 	case SETTING_PORTS:
 		problem = value_ports(r->memory, text, ports->items + ports->count);
 		ports->count += problem ? 0 : added;
+		return problem;
+	case SETTING_SCHEMES:
+		problem = value_choice(r->memory, row, text, &choice);
+		schemes->items[schemes->count] = (unsigned char)choice;
+		schemes->count += problem ? 0 : added;
 		return problem;
 	case SETTING_PATTERNS:
 		problem = value_pattern(r->memory, text, patterns->items + patterns->count);

@@ -17,6 +17,8 @@
 #define NUMBER(it, kind, holder, member, from, to, otherwise, why) \
 	{.name = it, .type = SETTING_##kind, AT(holder, member), .least = from, .most = to, .fallback = otherwise, \
 	 .sentence = why}
+#define SCHEMES(it, holder, member, options, otherwise, why) \
+	{.name = it, .type = SETTING_SCHEMES, AT(holder, member), .words = options, .fallback = otherwise, .sentence = why}
 #define CHOICE(it, holder, member, options, otherwise, why) \
 	{.name = it, .type = SETTING_CHOICE, AT(holder, member), .words = options, .fallback = otherwise, .sentence = why}
 #define BLOCK(it, fixed_title, holder, member, table, why) \
@@ -54,10 +56,17 @@ static const struct setting listen_rows[] = {
             "connection with Via or X-Forwarded-For a sign-in lasts for one request."),
 	SETTING("proxy-protocol-from", NETWORKS, listen_settings, proxy_protocol_from, NULL,
             "Balancers that send a PROXY protocol header (version 1 or 2) first, which is believed."),
-	LATER("sign-on", "Which schemes of sign-in are offered to clients."),
-	LATER("accounts", "Who verifies a sign-in."),
-	LATER("basic-realm", "The realm of Basic sign-in."),
-	LATER("basic-without-tls", "Whether Basic is offered on plain connections."),
+	SCHEMES(
+		"sign-on", listen_settings, sign_on, "anonymous|basic|ntlm|negotiate", NULL,
+		"How clients sign in, in the order in which it is offered. With anonymous in it nobody is asked until a rule "
+		"needs a name; without the setting nobody is asked at all."),
+	SETTING("accounts", TEXTS, listen_settings, accounts, NULL,
+            "Names of the accounts blocks that may verify; exactly one does, chosen by the user's domain."),
+	SETTING("basic-realm", TEXT, listen_settings, basic_realm, "Fairlead", "What Basic sign-in shows to the user."),
+	SETTING("basic-without-tls", BOOL, listen_settings, basic_without_tls, "false",
+            "Whether Basic is offered on plain connections too, where everybody on the way can read the password."),
+	SETTING("require-mic", BOOL, listen_settings, require_mic, "false",
+            "Whether an NTLM sign-in without an integrity code is refused; curl and cntlm send none."),
 	LATER("tls", "A proxy spoken to over https."),
 };
 static const struct settings_block listen_block = TABLE(
@@ -86,6 +95,30 @@ static const struct settings_block upstream_tls_block = TABLE(
 	"upstream tls", NULL, NOWHERE, PLACE(upstream_tls_settings, where), PLACE(upstream_tls_settings, on),
 	upstream_tls_rows, NULL);
 
+static const struct setting credentials_rows[] = {
+	SCHEMES("scheme", credentials_settings, scheme, "anonymous|basic|ntlm|negotiate|relay", "negotiate, ntlm",
+            "What may be used, the best first."),
+	CHOICE(
+		"send", credentials_settings, send, "as-fits|when-asked|always", "as-fits",
+		"always: also when the parent does not ask (what ends error 12201 where it allows anonymous as well). as-fits: "
+		"always, but for basic only when asked."),
+	SETTING("account", TEXT, credentials_settings, account, NULL,
+            "Whom we sign in as: 'CORP\\alice' in single quotes, alice@corp.example, or alice."),
+	SETTING("password-file", FILE, credentials_settings, password_file, NULL,
+            "A file with the password in its first line, readable by us alone (0600)."),
+	SETTING("nt-hash-file", FILE, credentials_settings, nt_hash_file, NULL,
+            "A file with the NT hash of the password, 32 hexadecimal digits, instead of the password."),
+	SETTING("systemd-credential", TEXT, credentials_settings, systemd_credential, NULL,
+            "The name of a systemd credential that holds the password (LoadCredential=)."),
+	SETTING("keytab", FILE, credentials_settings, keytab, NULL, "A keytab with the key of the account, for negotiate."),
+	SETTING("ccache", TEXT, credentials_settings, ccache, NULL, "A Kerberos ticket cache to use, for negotiate."),
+	SETTING("spn", TEXT, credentials_settings, spn, NULL,
+            "The Kerberos name of the parent; without it HTTP/ and the host of the member."),
+};
+static const struct settings_block credentials_block = TABLE("upstream credentials", NULL, NOWHERE,
+                                                             PLACE(credentials_settings, where),
+                                                             PLACE(credentials_settings, on), credentials_rows, NULL);
+
 static const struct setting upstream_rows[] = {
 	BLOCKS("member", upstream_settings, members, member_count, member_settings, member_block, true,
            "One parent proxy; those without backup share the clients by their address, backups follow in order."),
@@ -94,7 +127,8 @@ static const struct setting upstream_rows[] = {
             "Whether requests go direct when no member answers."),
 	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
            "At most so many connections to each member; 0 for no limit."),
-	LATER("credentials", "How Fairlead signs in to the parent."),
+	BLOCK("credentials", NULL, upstream_settings, credentials, credentials_block,
+          "How Fairlead signs in to the members: the cure for error 12201."),
 };
 static const struct settings_block upstream_block = TABLE(
 	"upstream", "NAME", PLACE(upstream_settings, name), PLACE(upstream_settings, where), NOWHERE, upstream_rows,
@@ -135,8 +169,12 @@ static const struct setting access_rows[] = {
             "Addresses of listeners, as written there, on which the request came; without it all."),
 	CHOICE("sign-on", access_settings, sign_on_none, "as-needed|none", "as-needed",
            "none: the rule decides before any challenge, for what cannot sign in."),
-	LATER("users", "Which signed-in users the rule is for."),
-	LATER("groups", "Which groups of users the rule is for."),
+	SETTING(
+		"users", TEXTS, access_settings, users, NULL,
+		"Signed-in users the rule is for: 'CORP\\alice', alice@corp.example, or alice for a local account. A client that "
+		"is not signed in is asked to."),
+	SETTING("groups", TEXTS, access_settings, groups, NULL,
+            "Groups of signed-in users the rule is for: 'CORP\\Web Users'."),
 };
 static const struct settings_block access_block = TABLE(
 	"access", NULL, NOWHERE, PLACE(access_settings, where), NOWHERE, access_rows,
@@ -165,6 +203,8 @@ static const struct setting timeout_rows[] = {
 	       "Without any progress in sending."),
 	NUMBER("handshake", TIME, timeout_settings, handshake, 10, 10 * MINUTE, "10s",
 	       "For the TLS handshake with a server."),
+	NUMBER("sign-in", TIME, timeout_settings, sign_in, 100, 10 * MINUTE, "15s",
+           "For verifying who a client is, the wait for a free thread included; then 503."),
 	NUMBER("resolve", TIME, timeout_settings, resolve, 10, 10 * MINUTE, "5s",
 	       "For the look-up of a name."),
 	NUMBER("pool-idle", TIME, timeout_settings, pool_idle, 10, DAY, "1m",
@@ -227,6 +267,25 @@ static const struct settings_block events_log_block = TABLE("log events", NULL, 
                                                             NOWHERE, events_log_rows, "log events { level = info }");
 
 /* In the order in which they are filled in: a route finds its upstream there already. */
+static const struct setting accounts_rows[] = {
+	SETTING("file", FILE, accounts_settings, file, NULL,
+            "Local accounts, made by fairlead account; readable by us alone (0600)."),
+	SETTING("windows-domain", TEXT, accounts_settings, windows_domain, NULL,
+            "winbind: the domain that this machine has joined, asked through the winbindd of Samba."),
+	SETTING("domain", TEXT, accounts_settings, domain, NULL,
+            "The NetBIOS name of the domain that these accounts answer for; without it what winbind says, or none."),
+};
+static const struct settings_block accounts_block = TABLE(
+	"accounts", "NAME", PLACE(accounts_settings, name), PLACE(accounts_settings, where), NOWHERE, accounts_rows,
+	"accounts local { file = \"/var/lib/fairlead/accounts\" }\naccounts corp { windows-domain = winbind }");
+
+static const struct setting kerberos_rows[] = {
+	SETTING("keytab", FILE, kerberos_settings, keytab, "/etc/krb5.keytab",
+            "The keys of HTTP/name for every name that clients call us; a replaced file counts at once."),
+};
+static const struct settings_block kerberos_block = TABLE("kerberos", NULL, NOWHERE, PLACE(kerberos_settings, where),
+                                                          PLACE(kerberos_settings, on), kerberos_rows, NULL);
+
 static const struct setting top_rows[] = {
 	NUMBER("workers", COUNT, settings, workers, 0, 1024, "0", "Threads that serve connections; 0 for one a core."),
 	SETTING("contact", TEXT, settings, contact, NULL, "Whom users may ask: shown on every error page."),
@@ -252,8 +311,9 @@ static const struct setting top_rows[] = {
 	BLOCK("resolver", NULL, settings, resolver, resolver_block, "How names are looked up."),
 	BLOCK("log", "access", settings, access_log, access_log_block, "One line for each request."),
 	BLOCK("log", "events", settings, events_log, events_log_block, "What an administrator should read."),
-	LATER("accounts", "Who verifies users."),
-	LATER("kerberos", "The keytab of this proxy."),
+	BLOCKS("accounts", settings, accounts, accounts_count, accounts_settings, accounts_block, false,
+           "A source of accounts that verifies clients: a file of this proxy, or a Windows domain."),
+	BLOCK("kerberos", NULL, settings, kerberos, kerberos_block, "How clients with Kerberos tickets are verified."),
 	LATER("array", "Neighbours that share a cache."),
 	LATER("pac", "A PAC file that is evaluated."),
 	LATER("serve-pac", "The PAC file that is served."),
@@ -265,7 +325,7 @@ const struct settings_block settings_table = TABLE("", NULL, NOWHERE, NOWHERE, N
 
 bool setting_is_list(const struct setting *row)
 {
-	return row->type >= SETTING_TEXTS && row->type <= SETTING_PATTERNS;
+	return row->type >= SETTING_TEXTS && row->type <= SETTING_SCHEMES;
 }
 
 void setting_key(const struct setting *row, char out[64])

@@ -20,6 +20,7 @@ enum setting_type {
 	SETTING_NETWORKS,
 	SETTING_PORTS,
 	SETTING_PATTERNS,
+	SETTING_SCHEMES, /* schemes of sign-in, out of `words` */
 	SETTING_BLOCK,
 	SETTING_LATER, /* a name that is kept for a later version: refused */
 };

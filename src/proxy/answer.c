@@ -84,17 +84,17 @@ enum step refuse(struct exchange *x)
 		return STEP_FINISH;
 	}
 	bool body_is_read = head_was_read(x) && drain_request(x);
-	x->close_client |= !body_is_read || x->client->close_soon;
+	/* A leg of a sign-in needs its connection. */
+	x->close_client |= !body_is_read || (x->client->close_soon && x->record.end != END_SIGN_IN_LEG);
 	x->record.status = row->status;
-	x->record.substatus = row->substatus;
-	x->record.win32 = row->win32;
 	struct error_page page = {.record = &x->record,
 	                          .settings = x->settings,
 	                          .accept = head_was_read(x) ? head_value(&x->request, FIELD_ACCEPT) : SPAN_NONE,
 	                          .head_only = x->request.method == METHOD_HEAD,
 	                          .connect = x->request.method == METHOD_CONNECT,
 	                          .close = x->close_client,
-	                          .minor = x->request.minor};
+	                          .minor = x->request.minor,
+	                          .extra_fields = x->extra_fields};
 	buf_init(&b, PAGE_MOST);
 	error_page_write(&page, &b);
 	return send_own(x, &b, body_is_read);

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "net/fiber.h"
 #include "net/proxy_protocol.h"
-#include "proxy/exchange.h"
+#include "proxy/client_auth.h"
 #include "route/access.h"
 
 enum { FIBER_RETRY_MS = 50, DRAIN_GRACE_MS = 1000 };
@@ -20,6 +20,7 @@ static void client_end(struct client *client)
 	list_remove(&client->link);
 	service_self()->client_count--;
 	pin_set_fini(&client->pins);
+	client_auth_fini(&client->auth);
 	if (stream_is_open(&client->stream))
 		stream_close(&client->stream);
 	free(client);

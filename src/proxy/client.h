@@ -4,9 +4,16 @@
 #ifndef FAIRLEAD_PROXY_CLIENT_H
 #define FAIRLEAD_PROXY_CLIENT_H
 
+#include "auth/acceptor.h"
 #include "net/stream.h"
 #include "proxy/pin.h"
 #include "proxy/service.h"
+
+/* How the client signs in to us: made with its first token, ends with the connection. */
+struct client_auth {
+	struct acceptor *acceptor; /* NULL: none yet, or lent to a thread that did not come back in time */
+	struct identity *who;      /* signed in on this connection; NULL: nobody */
+};
 
 struct client {
 	struct stream stream; /* first: its watch leads back here */
@@ -15,6 +22,7 @@ struct client {
 	struct port *port;
 	struct fiber *fiber; /* that works for it; NULL: idle */
 	struct pin_set pins;
+	struct client_auth auth;
 	uint64_t number;
 	uint64_t forwarded_for; /* hash of the forwarded client address last seen; 0: none */
 	unsigned requests;

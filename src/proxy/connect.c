@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "net/dial.h"
 #include "proxy/forward.h"
+#include "proxy/upstream_auth.h"
 
 enum { MEMBER_REST_MS = 10000, MEMBERS_MOST = 64 };
 
@@ -60,6 +61,8 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 		buf_addf(&k, "parent|%s|%s|", x->route.upstream->name, member->address);
 		if (x->route.upstream->tls.on)
 			buf_addf(&k, "tls %p", (void *)x->lease->edition);
+		if (upstream_signs_in(x->route.upstream))
+			buf_addf(&k, "|signed in %p", (void *)x->lease->edition);
 		buf_adds(&n, member->address);
 	}
 	if (k.error || n.error)
@@ -115,6 +118,10 @@ static bool dial_one(struct exchange *x, const struct member_settings *member, s
 		return false;
 	}
 	COUNT(server_connections_total);
+	if (member && upstream_signs_in(x->route.upstream) && !upstream_sign_in(x, member, conn, reason, error)) {
+		upstream_conn_end(conn);
+		return false;
+	}
 	x->conn = conn;
 	return true;
 }
@@ -205,6 +212,11 @@ static enum step connect_direct(struct exchange *x)
 	return end_with(x, reason, error, NULL);
 }
 
+static bool is_about_sign_in(enum end_reason r)
+{
+	return end_reason_table[r].number == 12201;
+}
+
 /* The parent's members in their order until one can be reached; those that failed a moment ago come last. */
 static enum step connect_parent(struct exchange *x)
 {
@@ -223,6 +235,13 @@ static enum step connect_parent(struct exchange *x)
 			down_until[order[i]] = 0;
 			return STEP_SEND;
 		}
+		if (x->dial_again) {
+			x->dial_again = false;
+			i--;
+			continue;
+		}
+		if (is_about_sign_in(reason)) /* the member answers: it is not down */
+			return end_with(x, reason, error, NULL);
 		if (error == -ECANCELED || reason == END_OUT_OF_DESCRIPTORS || reason == END_OUT_OF_MEMORY)
 			return end_with(x, reason, error, NULL);
 		if (reason == END_TOO_BUSY) /* not down: its connections are all in use */

@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "http/hop.h"
+#include "proxy/client_auth.h"
 #include "proxy/forward.h"
 
 static const struct {
@@ -43,6 +44,7 @@ enum exchange_next exchange_run(struct client *client, struct lent *in)
 		step = steps[step].run(&x);
 	in->keep = 0;
 	lent_give_back(&x.out);
+	identity_unref(x.who);
 	arena_fini(&x.arena);
 	lease_drop(x.lease);
 	return x.next;
@@ -237,16 +239,6 @@ static bool is_for_console(const struct exchange *x)
 	return x->listen->role == ROLE_CONSOLE;
 }
 
-/* TRACE and OPTIONS with Max-Forwards: 0 are answered by whoever has them (RFC 9110 7.6.2). */
-static bool forwards_are_used_up(const struct exchange *x)
-{
-	uint64_t left;
-	if (x->request.method != METHOD_TRACE && x->request.method != METHOD_OPTIONS)
-		return false;
-	struct span value = head_value(&x->request, FIELD_MAX_FORWARDS);
-	return value.p && span_to_u64(value, UINT32_MAX, &left) == 0 && left == 0;
-}
-
 static enum step identify_host(struct exchange *x)
 {
 	struct target *t = &x->target;
@@ -264,11 +256,7 @@ static enum step identify_host(struct exchange *x)
 	unsigned times;
 	if (via_has(&x->request, span_of(x->settings->pseudonym), &times))
 		return end_with(x, END_LOOP, 0, NULL);
-	if (forwards_are_used_up(x)) {
-		x->record.end = END_MAX_FORWARDS;
-		return STEP_ANSWER;
-	}
-	return STEP_AUTHORIZE;
+	return STEP_AUTHENTICATE;
 }
 
 enum step identify(struct exchange *x)
@@ -289,7 +277,7 @@ enum step identify(struct exchange *x)
 	if (fault != PARSE_OK)
 		return refuse_target(x, fault);
 	if (is_for_console(x)) {
-		x->responder = service_self()->responders[0];
+		x->responder = service_self()->process->responders[0];
 		return STEP_ANSWER;
 	}
 	switch (x->target.form) {
@@ -322,8 +310,20 @@ static enum end_reason reason_of_verdict(enum access_verdict v)
 	case ACCESS_ADDRESS_PROTECTED:
 	case ACCESS_NUMERIC_HOST:
 		return END_ADDRESS_PROTECTED;
+	case ACCESS_NEEDS_SIGN_IN:
+		return END_SIGN_IN_WANTED;
 	}
 	return END_INTERNAL;
+}
+
+/* TRACE and OPTIONS with Max-Forwards: 0 are answered by whoever has them (RFC 9110 7.6.2). */
+static bool forwards_are_used_up(const struct exchange *x)
+{
+	uint64_t left;
+	if (x->request.method != METHOD_TRACE && x->request.method != METHOD_OPTIONS)
+		return false;
+	struct span value = head_value(&x->request, FIELD_MAX_FORWARDS);
+	return value.p && span_to_u64(value, UINT32_MAX, &left) == 0 && left == 0;
 }
 
 enum step authorize(struct exchange *x)
@@ -339,10 +339,24 @@ enum step authorize(struct exchange *x)
 	                                       .literal = x->literal,
 	                                       .port = x->target.port,
 	                                       .connect = x->request.method == METHOD_CONNECT};
+	if (x->who) {
+		x->user = (struct access_user){.shown = x->who->shown,
+		                               .upn = x->who->upn,
+		                               .groups = x->who->groups,
+		                               .group_count = x->who->group_count,
+		                               .groups_unresolved = x->who->groups_unresolved};
+		x->question.user = &x->user;
+		x->record.user = span_of(x->who->shown);
+	}
 	access_check(&x->question, &x->arena, &answer);
-	if (answer.verdict == ACCESS_ALLOWED)
+	if (must_sign_in(x, &answer))
+		return challenge_client(x, END_SIGN_IN_WANTED);
+	if (answer.verdict != ACCESS_ALLOWED)
+		return refuse_access(x, reason_of_verdict(answer.verdict), &answer);
+	if (!forwards_are_used_up(x))
 		return STEP_CHOOSE_ROUTE;
-	return refuse_access(x, reason_of_verdict(answer.verdict), &answer);
+	x->record.end = END_MAX_FORWARDS;
+	return STEP_ANSWER;
 }
 
 /* ---- FINISH */
@@ -358,7 +372,8 @@ enum step finish(struct exchange *x)
 	COUNT_ADD(exchanges, -1);
 	end_reason_count(r->end);
 	service_log(x->lease, r);
-	bool draining = x->client->close_soon && !pin_set_in_handshake(&x->client->pins);
+	bool draining = x->client->close_soon && !pin_set_in_handshake(&x->client->pins) &&
+	                !client_auth_in_handshake(&x->client->auth);
 	if (x->reset_client || x->close_client || draining)
 		x->next = NEXT_END;
 	return STEP_OVER;

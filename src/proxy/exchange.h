@@ -26,6 +26,7 @@ enum exchange_next {
 #define STEPS(X)                                                                                           \
 	X(READ_HEAD, read_head)       /* strict parse of the client's head */                                  \
 	X(IDENTIFY, identify)         /* what is asked of us: to forward, to tunnel, or something of ours */   \
+	X(AUTHENTICATE, authenticate) /* who asks: credentials in this request, or the connection's sign-in */ \
 	X(AUTHORIZE, authorize)       /* may this client go there? */                                          \
 	X(CHOOSE_ROUTE, choose_route) /* direct, or which parent; does a pin hold the way? */                  \
 	X(CONNECT, connect_hop)       /* the pin's connection, one from the pool, or a new one */              \
@@ -70,6 +71,10 @@ struct exchange {
 	struct span host_folded; /* in `host` */
 	bool host_is_literal;
 	struct addr literal;
+	struct identity *who;     /* counted; NULL: nobody signed in */
+	const char *extra_fields; /* whole lines for the page of an end reason: the challenges */
+	const char *auth_info;    /* a whole line for the answer: the last token of our sign-in */
+	struct access_user user;  /* `who`, as access rules see it */
 	struct sign_in_leg leg;
 	bool upgrade; /* the client asks to leave HTTP, and we pass that on */
 	bool expects_continue;
@@ -86,6 +91,10 @@ struct exchange {
 	struct upstream_conn *conn;
 	bool conn_reused;
 	bool retried;
+	unsigned
+		first_scheme;  /* of the parent's credentials, where a new connection goes on after one that was closed on us */
+	bool dial_again;   /* the parent closed with its challenge: sign in on a new connection */
+	bool parent_asked; /* a 407 came on a connection that was not signed in, because nobody had asked before */
 	unsigned members_tried;
 	const struct responder *responder;
 

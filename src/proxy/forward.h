@@ -28,6 +28,10 @@ enum step send_ended(struct exchange *x, const struct transfer *t);
 /* Ends the client's connection in our direction and reads on for a while: bytes left unread would make the kernel reset the
  * connection and take our answer with them (RFC 9112 9.6). */
 void linger(struct exchange *x);
+/* Whether the request can be sent once more: nothing of it is used up, and nothing that was sent may only be sent once. */
+bool may_start_over(const struct exchange *x);
+/* Drops the connection that failed and goes once more over a new one. */
+enum step start_over(struct exchange *x);
 
 /* What becomes of the server connection when the exchange is over: pool, pin, or end. */
 void release_connection(struct exchange *x);

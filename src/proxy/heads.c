@@ -8,7 +8,9 @@ enum { OUR_LINES = 1024 }; /* more than all lines together that we add ourselves
 
 size_t heads_room(const struct exchange *x, const struct head *h)
 {
-	return h->raw.n + 2 * x->target.host.n + strlen(x->settings->pseudonym) + OUR_LINES;
+	return h->raw.n + (x->conn && x->conn->authorization ? strlen(x->conn->authorization) : 0) +
+	       (x->auth_info ? strlen(x->auth_info) : 0) + 2 * x->target.host.n + strlen(x->settings->pseudonym) +
+	       OUR_LINES;
 }
 
 static bool to_parent(const struct exchange *x)
@@ -83,6 +85,8 @@ void heads_write_request(struct exchange *x, struct buf *to)
 	}
 	if (x->route.via_header)
 		via_add(to, h->minor, span_of(x->settings->pseudonym));
+	if (x->conn->authorization)
+		buf_adds(to, x->conn->authorization);
 	if (to_parent(x)) {
 		buf_add(to, SPAN("Fairlead-Exchange: "));
 		buf_adds(to, x->record.id);
@@ -133,6 +137,8 @@ void heads_write_response(struct exchange *x, struct buf *to)
 	enum body_kind kind = x->response_framing.kind;
 	if ((kind == BODY_CHUNKED || kind == BODY_UNTIL_CLOSE) && x->request.minor == 1)
 		buf_add(to, SPAN("Transfer-Encoding: chunked\r\n"));
+	if (x->auth_info)
+		buf_adds(to, x->auth_info);
 	write_connection(x, to);
 	buf_add(to, SPAN("\r\n"));
 }

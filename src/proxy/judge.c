@@ -3,6 +3,7 @@
 #include "http/hop.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/upstream_auth.h"
 
 enum { INTERIM_MOST = 32 };
 
@@ -116,7 +117,13 @@ static enum step judge_407(struct exchange *x)
 {
 	if (x->route.via != VIA_UPSTREAM)
 		return end_with(x, END_ORIGIN_407, 0, NULL);
-	return end_with(x, END_PARENT_WANTS_SIGN_IN, 0, NULL);
+	if (!upstream_signs_in(x->route.upstream))
+		return end_with(x, END_PARENT_WANTS_SIGN_IN, 0, NULL);
+	x->parent_asked = true;
+	if (may_start_over(x))
+		return start_over(x);
+	return end_with(x, END_PARENT_SIGN_IN_FAILED, 0,
+	                "it asked in the middle of a connection, when the request was on its way already");
 }
 
 enum step judge_answer(struct exchange *x)

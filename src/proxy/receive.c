@@ -17,20 +17,19 @@ static int wait_for_answer(struct exchange *x)
 	}
 }
 
-static bool may_repeat(const struct exchange *x)
+bool may_start_over(const struct exchange *x)
 {
 	bool nothing_consumed = x->request_framing.kind == BODY_NONE ||
 	                        (x->request_framing.kind == BODY_LENGTH && x->request_framing.length == 0);
-	if (x->retried || !x->conn_reused || !nothing_consumed || lent_length(&x->out) > 0)
+	if (x->retried || !nothing_consumed)
 		return false;
 	if (!x->leg.bound) /* a signed-in or once tainted connection is never retried */
-		return !x->conn->tainted && method_is_idempotent(x->request.method);
+		return !x->conn->tainted;
 	/* The first message of NTLM promises nothing and may be said again; an AP-REQ and a type 3 may not. */
 	return x->leg.kind == TOKEN_NTLM_1 && x->pin && x->pin->state == PIN_HANDSHAKE;
 }
 
-/* Drops the connection that failed and goes once more over a new one. */
-static enum step repeat(struct exchange *x)
+enum step start_over(struct exchange *x)
 {
 	COUNT(retries_total);
 	x->retried = true;
@@ -68,8 +67,10 @@ static enum step no_answer(struct exchange *x, int error)
 		return cut_with(x, END_DRAINING, error);
 	if (error == -ETIMEDOUT)
 		return end_with(x, END_RESPONSE_HEAD_TIMEOUT, error, NULL);
-	if (may_repeat(x))
-		return repeat(x);
+	bool idle_close = x->conn_reused && lent_length(&x->out) == 0 &&
+	                  (x->leg.bound || method_is_idempotent(x->request.method));
+	if (idle_close && may_start_over(x))
+		return start_over(x);
 	bool kept = x->pin && x->conn_reused &&
 	            (x->pin->state == PIN_SIGNED_IN || x->pin->state == PIN_RENEWING ||
 	             (x->pin->state == PIN_HANDSHAKE && !x->leg.first));

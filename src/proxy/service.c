@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "proxy/access_log.h"
 #include "proxy/client.h"
+#include "proxy/sign_on.h"
 #include "proxy/tunnel.h"
 
 static _Thread_local struct service *mine;
@@ -23,6 +24,7 @@ void edition_unref(struct edition *e)
 		if (e->tls[i])
 			tls_client_free(e->tls[i]);
 	free(e->tls);
+	sign_on_free(e->sign_on);
 	log_close(e->access_log);
 	settings_unref(e->settings);
 	free(e);
@@ -103,15 +105,13 @@ static void service_end(void *unused)
 	mine = NULL;
 }
 
-int service_start(unsigned index, struct edition *edition, uint32_t process_id,
-                  const struct responder *const *responders)
+int service_start(unsigned index, struct edition *edition, const struct process *process)
 {
 	mine = calloc(1, sizeof(*mine));
 	if (!mine)
 		return -ENOMEM;
 	mine->index = index;
-	mine->process_id = process_id;
-	mine->responders = responders;
+	mine->process = process;
 	list_init(&mine->clients);
 	list_init(&mine->tunnels);
 	upstream_pool_init(&mine->pool);
@@ -158,7 +158,7 @@ static char *put_hex(char *to, uint64_t value, unsigned digits)
 void service_exchange_id(char out[], size_t n)
 {
 	ASSERT(n >= 20);
-	char *at = put_hex(out, mine->process_id, 6);
+	char *at = put_hex(out, mine->process->id, 6);
 	*at++ = '-';
 	at = put_hex(at, mine->index, 2);
 	*at++ = '-';

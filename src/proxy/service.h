@@ -21,6 +21,7 @@ struct edition {
 	struct settings *settings;
 	struct log *access_log;  /* NULL: none */
 	struct tls_client **tls; /* one an upstream; NULL where it is plain */
+	struct sign_on *sign_on; /* who verifies clients */
 };
 void edition_unref(struct edition *e);
 
@@ -40,6 +41,13 @@ struct port {
 	bool removed;  /* drained after a reload */
 };
 
+/* What all workers share for as long as the process lives. */
+struct process {
+	uint32_t id;                               /* the random part of exchange ids */
+	const struct responder *const *responders; /* ends with NULL; the first is the console's */
+	struct offload_lane *sign_in_lane;         /* for verifying clients, where that may wait */
+};
+
 struct service {
 	unsigned index;
 	struct lease *lease; /* the one in force */
@@ -48,16 +56,14 @@ struct service {
 	unsigned client_count;
 	struct link tunnels;
 	bool draining;
-	uint64_t numbers;                          /* last number given out */
-	uint32_t process_id;                       /* the random part of exchange ids */
-	const struct responder *const *responders; /* ends with NULL; the first is the console's */
+	uint64_t numbers; /* last number given out */
+	const struct process *process;
 };
 
 struct service *service_self(void);
 
 /* In a worker's start function. 0 or -errno. */
-MUST_CHECK int service_start(unsigned index, struct edition *edition, uint32_t process_id,
-                             const struct responder *const *responders);
+MUST_CHECK int service_start(unsigned index, struct edition *edition, const struct process *process);
 /* Takes a new edition into use for what begins from now on. */
 void service_adopt(struct edition *edition);
 /* Listens on this port from now on (once per worker and port). */

@@ -31,6 +31,10 @@ void upstream_conn_end(struct upstream_conn *conn)
 	COUNT_ADD(server_connections, -1);
 	if (stream_is_open(&conn->stream))
 		stream_close(&conn->stream);
+	if (conn->authorization) {
+		explicit_bzero(conn->authorization, strlen(conn->authorization));
+		free(conn->authorization);
+	}
 	upstream_server_leave(conn->server);
 	free(conn);
 }

@@ -21,7 +21,10 @@ struct upstream_conn {
 	uint64_t number;    /* unique in the process */
 	uint32_t exchanges; /* that it has carried */
 	bool tainted;
-	struct addr addr; /* whom it is connected to */
+	bool signed_in;       /* with credentials of ours, to the parent it leads to */
+	unsigned char scheme; /* enum auth_scheme of that */
+	char *authorization;  /* a whole field line to send with every request: Basic; NULL: none. Wiped at the end */
+	struct addr addr;     /* whom it is connected to */
 };
 
 /* A shell without a connection, for dial(). NULL without memory. Holds a reference on the server. */

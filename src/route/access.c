@@ -124,6 +124,40 @@ static bool names_users(const struct settings *s)
 	return false;
 }
 
+/* ---- who ---- */
+
+static bool names_somebody(const struct access_settings *rule)
+{
+	return rule->users.count > 0 || rule->groups.count > 0;
+}
+
+static bool has_user(const struct access_settings *rule, const struct access_user *u)
+{
+	for (unsigned i = 0; i < rule->users.count; i++) {
+		struct span name = span_of(rule->users.items[i]);
+		if (span_eq_nocase(name, span_of(u->shown)) || (u->upn && span_eq_nocase(name, span_of(u->upn))))
+			return true;
+	}
+	return false;
+}
+
+static bool has_group(const struct access_settings *rule, const struct access_user *u)
+{
+	for (unsigned i = 0; i < rule->groups.count; i++)
+		for (unsigned k = 0; k < u->group_count; k++)
+			if (span_eq_nocase(span_of(rule->groups.items[i]), span_of(u->groups[k])))
+				return true;
+	return false;
+}
+
+/* A group that could not be named might be the one that is denied, and is never the one that is allowed. */
+static bool is_for(const struct access_settings *rule, const struct access_user *u)
+{
+	if (!names_somebody(rule) || has_user(rule, u) || has_group(rule, u))
+		return true;
+	return rule->action == ACCESS_DENY && rule->groups.count > 0 && u->groups_unresolved;
+}
+
 /* The rules' word on the host as asked for and, where `candidate` is given, on that address of it. */
 static enum access_verdict judge(const struct access_question *q, const struct addr *candidate,
                                  const struct access_settings **decided)
@@ -133,7 +167,7 @@ static enum access_verdict judge(const struct access_question *q, const struct a
 	*decided = NULL;
 	for (unsigned i = 0; i < s->access_count; i++) {
 		const struct access_settings *rule = &s->access[i];
-		if (!applies(rule, q))
+		if (!applies(rule, q) || (q->user && !is_for(rule, q->user)))
 			continue;
 		bool by_address = candidate && covers_address(rule, candidate, q->port);
 		if (!by_address && !covers_host(rule, q))
@@ -141,6 +175,8 @@ static enum access_verdict judge(const struct access_question *q, const struct a
 		if (rule->action == ACCESS_ALLOW && shut && !by_address)
 			continue;
 		*decided = rule;
+		if (names_somebody(rule) && !q->user)
+			return ACCESS_NEEDS_SIGN_IN;
 		return rule->action == ACCESS_ALLOW ? ACCESS_ALLOWED : ACCESS_DENIED_BY_RULE;
 	}
 	if (shut)
@@ -232,6 +268,7 @@ static void give_remedy(const struct access_question *q, const struct addr *cand
 	switch (out->verdict) {
 	case ACCESS_ALLOWED:
 	case ACCESS_NUMERIC_HOST: /* no setting opens these */
+	case ACCESS_NEEDS_SIGN_IN:
 		break;
 	case ACCESS_PORT_NOT_ALLOWED:
 		out->remedy = ports_remedy(q, memory);

@@ -8,6 +8,15 @@
 #include "config/settings.h"
 #include "http/head.h"
 
+/* Who asks, as far as rules look at it. Names are compared without case. */
+struct access_user {
+	const char *shown; /* "CORP\alice", or "alice" for a local account */
+	const char *upn;   /* or NULL */
+	const char *const *groups;
+	unsigned group_count;
+	bool groups_unresolved;
+};
+
 struct access_question {
 	const struct settings *settings;
 	const struct listen_settings *listen;
@@ -19,6 +28,7 @@ struct access_question {
 	struct addr literal; /* if so */
 	uint16_t port;
 	bool connect;
+	const struct access_user *user; /* NULL: nobody is signed in */
 };
 
 enum access_verdict {
@@ -28,6 +38,7 @@ enum access_verdict {
 	ACCESS_PORT_NOT_ALLOWED,  /* connect-ports */
 	ACCESS_ADDRESS_PROTECTED, /* loopback, link-local, unspecified, or a listener of ours */
 	ACCESS_NUMERIC_HOST,      /* "127.1", "0x7f000001": an address in disguise */
+	ACCESS_NEEDS_SIGN_IN,     /* `rule` names users or groups, and nobody is signed in: ask who it is */
 };
 
 struct access_answer {

@@ -66,6 +66,14 @@ static const struct {
 	{END_SIGN_IN_NOT_POSSIBLE, "502: the answer that came cannot be used"},
 	{END_SHARED_CONNECTION, "502: the answer that came cannot be used"},
 	{END_PIN_LOST, "nothing can be told: the client is to start again"},
+	{END_SIGN_IN_UNAVAILABLE, "it passes: a domain controller comes back"},
+	{END_USER_CHANGED, "nothing can be told: the client is to start again"},
+	{END_PARENT_DID_NOT_ASK, "the settings of two proxies do not fit; the gateway is what failed"},
+	{END_PARENT_OFFERS_OTHER, "the same"},
+	{END_PARENT_REFUSED_US, "the same"},
+	{END_PARENT_CLOSED_SIGN_IN, "the same"},
+	{END_PARENT_SIGN_IN_FAILED, "the same"},
+	{END_PARENT_SIGN_IN_HELD, "the same"},
 };
 
 static bool may_differ(unsigned end)

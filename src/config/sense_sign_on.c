@@ -1,0 +1,162 @@
+/* Sign-in, both ways: what a listener offers can be verified, what an upstream may use can be used. */
+#include "config/sense.h"
+
+#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
+#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
+
+static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->items[i] == which)
+			return true;
+	return false;
+}
+
+static const struct accounts_settings *accounts_named(const struct settings *s, const char *name)
+{
+	for (unsigned i = 0; i < s->accounts_count; i++)
+		if (strcmp(s->accounts[i].name, name) == 0)
+			return &s->accounts[i];
+	return NULL;
+}
+
+static void check_accounts(struct settings *s, struct complaints *c)
+{
+	for (unsigned i = 0; i < s->accounts_count; i++) {
+		struct accounts_settings *a = &s->accounts[i];
+		if (!a->file == !a->windows_domain)
+			ERROR_HERE(c, a->where, "accounts %s needs one of file and windows-domain", a->name);
+		else if (a->windows_domain && strcmp(a->windows_domain, "winbind") != 0)
+			ERROR_HERE(c, a->where, "accounts %s: windows-domain is winbind, not \"%s\"", a->name, a->windows_domain);
+		a->kind = a->windows_domain ? ACCOUNTS_WINDOWS_DOMAIN : ACCOUNTS_FILE;
+	}
+}
+
+static void check_names(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+{
+	for (unsigned i = 0; i < l->accounts.count; i++)
+		if (!accounts_named(s, l->accounts.items[i]))
+			ERROR_HERE(c, l->where,
+			           "listen %s: there is no accounts block \"%s\"; write accounts %s { file = \"...\" }", l->address,
+			           l->accounts.items[i], l->accounts.items[i]);
+}
+
+/* Whether anything is left to offer once what cannot be used is taken out. */
+static void check_offer(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+{
+	bool ntlm = lists(&l->sign_on, SIGN_ON_NTLM), negotiate = lists(&l->sign_on, SIGN_ON_NEGOTIATE);
+	bool basic = lists(&l->sign_on, SIGN_ON_BASIC), anonymous = lists(&l->sign_on, SIGN_ON_ANONYMOUS);
+	if ((ntlm || basic) && !l->accounts.count)
+		ERROR_HERE(c, l->where,
+		           "listen %s offers %s, but nobody verifies it: add accounts = {\"...\"} and an accounts block",
+		           l->address, ntlm ? "ntlm" : "basic");
+	if (negotiate && !s->kerberos.on && !l->accounts.count)
+		ERROR_HERE(
+			c, l->where,
+			"listen %s offers negotiate, but there is neither kerberos { keytab = ... } nor accounts to verify it",
+			l->address);
+	if (basic && !l->basic_without_tls && !ntlm && !negotiate && !anonymous)
+		ERROR_HERE(c, l->where,
+		           "listen %s would offer nothing: Basic is offered over TLS only, unless basic-without-tls = true",
+		           l->address);
+	else if (basic && !l->basic_without_tls)
+		WARN_HERE(
+			c, l->where,
+			"listen %s: Basic is not offered on this plain address; basic-without-tls = true would, in clear text",
+			l->address);
+	if (anonymous && l->sign_on.count == 1)
+		ERROR_HERE(c, l->where, "listen %s: sign-on = {anonymous} alone asks nobody: take it out, or add a scheme",
+		           l->address);
+}
+
+static bool somebody_signs_in(const struct settings *s)
+{
+	for (unsigned i = 0; i < s->listen_count; i++)
+		if (s->listens[i].sign_on.count > 0)
+			return true;
+	return false;
+}
+
+static void check_rules_with_names(const struct settings *s, struct complaints *c)
+{
+	for (unsigned i = 0; i < s->access_count; i++) {
+		const struct access_settings *a = &s->access[i];
+		bool named = a->users.count || a->groups.count;
+		if (named && a->sign_on_none)
+			ERROR_HERE(c, a->where,
+			           "a rule with sign-on = none cannot name users or groups: it decides before anybody is asked");
+		else if (named && !somebody_signs_in(s))
+			ERROR_HERE(c, a->where,
+			           "this rule names users or groups, but no listen has sign-on, so nobody can ever be them");
+	}
+}
+
+static bool is_literal(const char *host)
+{
+	struct addr a;
+	return host && addr_parse(span_of(host), 0, &a) == 0;
+}
+
+static void check_members_for(const struct upstream_settings *u, struct complaints *c)
+{
+	for (unsigned i = 0; i < u->member_count; i++)
+		if (!u->credentials.spn && is_literal(u->members[i].host))
+			WARN_HERE(
+				c, u->members[i].where,
+				"negotiate needs a name for Kerberos, and the member %s is an address: give spn = \"HTTP/name\", or the member's name",
+				u->members[i].address);
+}
+
+static void check_credentials(const struct upstream_settings *u, struct complaints *c)
+{
+	const struct credentials_settings *k = &u->credentials;
+	bool relay = lists(&k->scheme, SIGN_ON_RELAY), basic = lists(&k->scheme, SIGN_ON_BASIC);
+	bool secret = k->password_file || k->nt_hash_file || k->systemd_credential;
+	if (!k->on)
+		return;
+	if (relay)
+		ERROR_HERE(c, k->where,
+		           "upstream %s: relay is not supported by this version yet: give an account of this proxy's own",
+		           u->name);
+	if (lists(&k->scheme, SIGN_ON_ANONYMOUS))
+		ERROR_HERE(c, k->where, "upstream %s: anonymous is no way to sign in: take the credentials block out", u->name);
+	if (!relay && !k->account && !k->ccache)
+		ERROR_HERE(c, k->where,
+		           "upstream %s: credentials need an account, like account = 'CORP\\svc-fairlead' in single quotes",
+		           u->name);
+	if (!relay && !secret && !k->keytab && !k->ccache)
+		ERROR_HERE(
+			c, k->where,
+			"upstream %s: credentials need a secret: password-file, nt-hash-file, systemd-credential, keytab or ccache",
+			u->name);
+	if ((basic || lists(&k->scheme, SIGN_ON_NTLM)) && !secret)
+		ERROR_HERE(c, k->where,
+		           "upstream %s: ntlm and basic need a password; a keytab or ccache serves negotiate alone", u->name);
+	if (basic && !u->tls.on)
+		WARN_HERE(
+			c, k->where,
+			"upstream %s: Basic shows the password to everybody on the way to this parent: add tls { }, or use ntlm",
+			u->name);
+	if (lists(&k->scheme, SIGN_ON_NEGOTIATE))
+		check_members_for(u, c);
+	if (k->send == SEND_WHEN_ASKED && !basic)
+		WARN_HERE(
+			c, k->where,
+			"upstream %s: with send = when-asked a parent that allows anonymous too never learns who we are (error 12201 where it has "
+			"rules by user); send = always cures it",
+			u->name);
+}
+
+void settings_check_sign_on(struct settings *s, struct complaints *c)
+{
+	check_accounts(s, c);
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		s->listens[i].index = i;
+		check_names(s, &s->listens[i], c);
+		if (s->listens[i].sign_on.count > 0)
+			check_offer(s, &s->listens[i], c);
+	}
+	check_rules_with_names(s, c);
+	for (unsigned i = 0; i < s->upstream_count; i++)
+		check_credentials(&s->upstreams[i], c);
+}

@@ -1,0 +1,289 @@
+/* The sign-in lives on the connection, as NTLM wants it: once signed in, a client sends no credentials any more. Where several users may stand
+ * behind one connection (client.shared) it lasts for its request only. */
+#include "proxy/client_auth.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/counters.h"
+#include "base/log.h"
+#include "net/fiber.h"
+#include "net/offload.h"
+#include "proxy/sign_on.h"
+
+/* sc-win32-status of the normal legs, as Internet Information Services writes them. */
+#define ERROR_ACCESS_DENIED 5u
+#define SEC_E_NO_CREDENTIALS 2148074254u
+
+void client_auth_fini(struct client_auth *auth)
+{
+	acceptor_free(auth->acceptor);
+	identity_unref(auth->who);
+	*auth = (struct client_auth){0};
+}
+
+bool client_auth_in_handshake(const struct client_auth *auth)
+{
+	return auth->acceptor && acceptor_in_handshake(auth->acceptor);
+}
+
+/* ---- verifying, perhaps on another thread */
+
+/* A step that may outlive its exchange: it owns the acceptor until it is taken back. Counted by its two holders. */
+struct verification {
+	struct ref ref;
+	struct acceptor *acceptor;
+	struct challenge credentials;
+	struct acceptor_answer answer;
+	char text[]; /* what the credentials' spans point to */
+};
+
+static void verification_unref(void *arg)
+{
+	struct verification *v = arg;
+	if (!ref_drop(&v->ref))
+		return;
+	acceptor_free(v->acceptor);
+	identity_unref(v->answer.who);
+	buf_fini(&v->answer.token);
+	free(v);
+}
+
+static void verify(void *arg)
+{
+	struct verification *v = arg;
+	acceptor_step(v->acceptor, &v->credentials, &v->answer);
+}
+
+static struct span keep(char **at, struct span s)
+{
+	char *to = *at;
+	if (s.n)
+		memcpy(to, s.p, s.n);
+	*at += s.n;
+	return span_make(to, s.n);
+}
+
+static struct verification *verification_new(const struct challenge *c)
+{
+	struct verification *v = calloc(1, sizeof(*v) + c->name.n + c->token.n + c->parameters.n);
+	if (!v)
+		return NULL;
+	char *at = v->text;
+	ref_init(&v->ref);
+	v->credentials = *c;
+	v->credentials.name = keep(&at, c->name);
+	v->credentials.token = keep(&at, c->token);
+	v->credentials.parameters = keep(&at, c->parameters);
+	return v;
+}
+
+/* On a thread of the lane. The acceptor goes along and comes back, unless the thread overruns its time: then it is the thread's. */
+static int verify_elsewhere(struct exchange *x, const struct challenge *c, struct acceptor_answer *answer)
+{
+	struct client_auth *auth = &x->client->auth;
+	struct verification *v = verification_new(c);
+	if (!v)
+		return -ENOMEM;
+	v->acceptor = TAKE(auth->acceptor);
+	ref_take(&v->ref);
+	int error = offload(service_self()->process->sign_in_lane, verify, v, verification_unref,
+	                    clock_after(worker_now(), x->settings->timeouts.sign_in));
+	if (!error) {
+		*answer = v->answer;
+		v->answer = (struct acceptor_answer){0};
+		auth->acceptor = TAKE(v->acceptor);
+	}
+	verification_unref(v);
+	return error;
+}
+
+static int verify_credentials(struct exchange *x, const struct acceptor_policy *policy, const struct challenge *c,
+                              struct acceptor_answer *answer)
+{
+	struct client_auth *auth = &x->client->auth;
+	if (!auth->acceptor)
+		auth->acceptor = acceptor_new(policy, SPAN_NONE);
+	if (!auth->acceptor)
+		return -ENOMEM;
+	if (acceptor_will_block(auth->acceptor, c))
+		return verify_elsewhere(x, c, answer);
+	acceptor_step(auth->acceptor, c, answer);
+	return 0;
+}
+
+/* ---- what to offer */
+
+/* A 1.0 client that closes cannot keep a sign-in by NTLM or Negotiate. */
+static bool can_offer(const struct exchange *x, enum auth_scheme scheme)
+{
+	return scheme == SCHEME_BASIC || x->request_framing.keep_alive;
+}
+
+static void offer(struct exchange *x, const struct acceptor_policy *policy, struct buf *to)
+{
+	for (unsigned i = 0; i < policy->scheme_count; i++) {
+		enum auth_scheme scheme = policy->schemes[i];
+		if (!can_offer(x, scheme))
+			continue;
+		buf_addf(to, "Proxy-Authenticate: %s", scheme_name(scheme));
+		if (scheme == SCHEME_BASIC)
+			buf_addf(to, " realm=\"%s\", charset=\"UTF-8\"", x->listen->basic_realm);
+		buf_add(to, SPAN("\r\n"));
+	}
+}
+
+enum step challenge_client(struct exchange *x, enum end_reason reason)
+{
+	struct buf b;
+	char *memory = arena_alloc(&x->arena, LENT_SIZE);
+	if (!memory)
+		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
+	buf_over(&b, memory, LENT_SIZE - 1);
+	offer(x, sign_on_policy(x->lease->edition->sign_on, x->listen), &b);
+	memory[b.n] = '\0';
+	x->extra_fields = memory;
+	if (reason == END_SIGN_IN_WANTED)
+		x->record.win32 = ERROR_ACCESS_DENIED;
+	return end_with(x, reason, 0, NULL);
+}
+
+/* The next leg: the token alone, under the scheme of the client's. */
+static enum step send_leg(struct exchange *x, const struct acceptor_answer *answer)
+{
+	x->extra_fields = arena_printf(&x->arena, "Proxy-Authenticate: %s %.*s\r\n", scheme_name(answer->scheme),
+	                               SPAN_ARG(buf_span(&answer->token)));
+	x->record.win32 = SEC_E_NO_CREDENTIALS;
+	return end_with(x, END_SIGN_IN_LEG, 0, NULL);
+}
+
+/* ---- the outcomes */
+
+static void sign_in_counted(const struct acceptor_answer *answer)
+{
+	if (answer->step == AUTH_STEP_DONE)
+		COUNT(sign_ins_total);
+	else if (answer->step == AUTH_STEP_REFUSED)
+		COUNT(sign_ins_refused_total);
+	else if (answer->step == AUTH_STEP_FAILED)
+		COUNT(sign_ins_unavailable_total);
+}
+
+static const char *detail_of(struct exchange *x, const struct acceptor_answer *answer)
+{
+	return arena_printf(&x->arena, "%s: %s%s%s", auth_reason_name(answer->reason), auth_reason_sentence(answer->reason),
+	                    answer->detail && *answer->detail ? "; " : "", answer->detail ? answer->detail : "");
+}
+
+/* Expired and must-change are the user's to mend and no secret; for everything else the client is told the same. */
+static enum step refused(struct exchange *x, const struct acceptor_answer *answer)
+{
+	x->record.win32 = auth_reason_win32(answer->reason);
+	x->record.detail = detail_of(x, answer);
+	log_event(LOG_INFO, "sign-in refused to a client: %s", x->record.detail);
+	return challenge_client(x, END_SIGN_IN_REFUSED);
+}
+
+static enum step unavailable(struct exchange *x, const char *why)
+{
+	x->extra_fields = "Retry-After: 5\r\n";
+	return end_with(x, END_SIGN_IN_UNAVAILABLE, 0, why);
+}
+
+/* Takes over answer->who. */
+static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
+{
+	struct client *client = x->client;
+	struct identity *before = client->auth.who;
+	bool another = before && !span_eq_nocase(span_of(before->shown), span_of(answer->who->shown));
+	x->who = TAKE(answer->who);
+	if (another && pin_set_has_token(&client->pins))
+		return cut_with(x, END_USER_CHANGED, 0);
+	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared;
+	identity_unref(before);
+	client->auth.who = lasts ? identity_ref(x->who) : NULL;
+	if (answer->token.n)
+		x->auth_info = arena_printf(&x->arena, "Proxy-Authentication-Info: %s %.*s\r\n", scheme_name(answer->scheme),
+		                            SPAN_ARG(buf_span(&answer->token)));
+	return STEP_AUTHORIZE;
+}
+
+static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
+{
+	sign_in_counted(answer);
+	switch (answer->step) {
+	case AUTH_STEP_CONTINUE:
+		return send_leg(x, answer);
+	case AUTH_STEP_DONE:
+		return signed_in(x, answer);
+	case AUTH_STEP_REFUSED:
+		return refused(x, answer);
+	case AUTH_STEP_FAILED:
+		break;
+	}
+	return unavailable(x, detail_of(x, answer));
+}
+
+static enum step use_credentials(struct exchange *x, const struct acceptor_policy *policy, struct span value)
+{
+	struct challenge c;
+	struct acceptor_answer answer = {.step = AUTH_STEP_FAILED};
+	if (!credentials_parse(value, &c))
+		return challenge_client(x, END_SIGN_IN_REFUSED);
+	x->record.proxy_leg = c.scheme == SCHEME_BASIC ? "basic" : token_kind_name(token_kind_of(c.token));
+	int error = verify_credentials(x, policy, &c, &answer);
+	if (error == -ECANCELED)
+		return cut_with(x, END_DRAINING, error);
+	if (error == -ENOMEM)
+		return end_with(x, END_OUT_OF_MEMORY, error, NULL);
+	if (error)
+		return unavailable(x, error == -EBUSY ? "too many sign-ins wait to be verified" : "verifying took too long");
+	enum step next = conclude(x, &answer);
+	identity_unref(answer.who);
+	buf_fini(&answer.token);
+	return next;
+}
+
+/* An account that was changed, disabled or removed since ends here; never between two legs of an origin's handshake. */
+static void forget_if_stale(struct exchange *x)
+{
+	struct client_auth *auth = &x->client->auth;
+	if (!auth->who || pin_set_in_handshake(&x->client->pins))
+		return;
+	const struct verifier *v = sign_on_verifier(x->lease->edition->sign_on, auth->who->verifier);
+	if (!v || !v->generation || v->generation(v, auth->who->name) == auth->who->generation)
+		return;
+	identity_unref(TAKE(auth->who));
+}
+
+enum step authenticate(struct exchange *x)
+{
+	const struct acceptor_policy *policy = sign_on_policy(x->lease->edition->sign_on, x->listen);
+	if (!policy)
+		return STEP_AUTHORIZE;
+	struct span value = head_value(&x->request, FIELD_PROXY_AUTHORIZATION);
+	forget_if_stale(x);
+	if (value.p)
+		return use_credentials(x, policy, value);
+	if (x->client->auth.who)
+		x->who = identity_ref(x->client->auth.who);
+	return STEP_AUTHORIZE;
+}
+
+static bool anonymous_may_pass(const struct listen_settings *listen)
+{
+	for (unsigned i = 0; i < listen->sign_on.count; i++)
+		if (listen->sign_on.items[i] == SIGN_ON_ANONYMOUS)
+			return true;
+	return listen->sign_on.count == 0;
+}
+
+bool must_sign_in(const struct exchange *x, const struct access_answer *answer)
+{
+	if (x->who)
+		return false;
+	if (answer->verdict == ACCESS_NEEDS_SIGN_IN)
+		return true;
+	bool exempt = answer->rule && answer->rule->sign_on_none && answer->verdict == ACCESS_ALLOWED;
+	return !anonymous_may_pass(x->listen) && !exempt;
+}

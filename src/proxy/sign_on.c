@@ -1,0 +1,161 @@
+#include "proxy/sign_on.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "auth/accounts.h"
+#include "auth/windows_domain.h"
+#include "base/log.h"
+
+enum { HOST_NAME = 256 };
+
+/* What one listener offers. */
+struct offer {
+	struct acceptor_policy policy;
+	enum auth_scheme schemes[SIGN_ON_LIMIT];
+	const struct verifier **verifiers;
+};
+
+struct sign_on {
+	struct verifier **verifiers;
+	unsigned verifier_count;
+	struct offer *offers; /* one a listener */
+	unsigned offer_count;
+	char host[HOST_NAME];
+	char computer[16];           /* NetBIOS name: the host's first label */
+	struct windows_names joined; /* what winbind says of this machine, if it verifies anybody */
+	bool is_joined;
+};
+
+void sign_on_free(struct sign_on *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->offer_count; i++)
+		free(s->offers[i].verifiers);
+	for (unsigned i = 0; i < s->verifier_count; i++)
+		if (s->verifiers[i])
+			s->verifiers[i]->free(s->verifiers[i]);
+	free(s->offers);
+	free(s->verifiers);
+	free(s);
+}
+
+const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct listen_settings *listen)
+{
+	return listen->sign_on.count > 0 && s->offers[listen->index].policy.scheme_count > 0
+	           ? &s->offers[listen->index].policy
+	           : NULL;
+}
+
+const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name)
+{
+	for (unsigned i = 0; i < s->verifier_count; i++)
+		if (strcmp(s->verifiers[i]->name, name) == 0)
+			return s->verifiers[i];
+	return NULL;
+}
+
+/* ---- making it */
+
+static const enum auth_scheme scheme_of[SIGN_ON_LIMIT] = {
+	[SIGN_ON_BASIC] = SCHEME_BASIC, [SIGN_ON_NTLM] = SCHEME_NTLM, [SIGN_ON_NEGOTIATE] = SCHEME_NEGOTIATE};
+
+/* Basic shows the password to whoever listens: on a plain connection only where the settings say so. */
+static bool is_offered(const struct listen_settings *l, enum sign_on_scheme which)
+{
+	return which == SIGN_ON_NTLM || which == SIGN_ON_NEGOTIATE || (which == SIGN_ON_BASIC && l->basic_without_tls);
+}
+
+/* A winbind that cannot be asked now is no reason not to start: it is asked again with the first sign-in. */
+static struct verifier *make_verifier(struct sign_on *s, const struct accounts_settings *a)
+{
+	if (a->kind == ACCOUNTS_FILE)
+		return accounts_verifier_new(a->name, a->file);
+	if (!s->is_joined)
+		s->is_joined = windows_names_ask(&s->joined) == AUTH_OK;
+	if (!s->is_joined)
+		log_event(LOG_WARNING,
+		          "accounts %s: winbind cannot be asked now; sign-ins that it should verify get a 503 until it can",
+		          a->name);
+	return windows_verifier_new(a->name, s->is_joined ? &s->joined : NULL, a->domain ? a->domain : "");
+}
+
+/* The challenge names the joined machine where winbind verifies: the domain controller compares. */
+static void name_in_challenge(const struct sign_on *s, const struct settings *settings, const struct listen_settings *l,
+                              struct acceptor_policy *p)
+{
+	p->netbios_computer = p->netbios_domain = s->computer;
+	p->dns_computer = s->host;
+	p->dns_domain = "";
+	for (unsigned i = 0; s->is_joined && i < l->accounts.count; i++)
+		for (unsigned k = 0; k < settings->accounts_count; k++)
+			if (settings->accounts[k].kind == ACCOUNTS_WINDOWS_DOMAIN &&
+			    strcmp(settings->accounts[k].name, l->accounts.items[i]) == 0) {
+				p->netbios_computer = s->joined.machine;
+				p->netbios_domain = s->joined.domain;
+				p->dns_domain = s->joined.dns_domain;
+			}
+}
+
+static int make_offer(struct sign_on *s, const struct settings *settings, const struct listen_settings *l,
+                      struct offer *o)
+{
+	struct acceptor_policy *p = &o->policy;
+	o->verifiers = calloc(l->accounts.count + 1, sizeof(*o->verifiers));
+	if (!o->verifiers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < l->accounts.count; i++)
+		o->verifiers[i] = sign_on_verifier(s, l->accounts.items[i]);
+	for (unsigned i = 0; i < l->sign_on.count; i++)
+		if (is_offered(l, l->sign_on.items[i]))
+			o->schemes[p->scheme_count++] = scheme_of[l->sign_on.items[i]];
+	p->schemes = o->schemes;
+	p->verifiers = o->verifiers;
+	p->verifier_count = l->accounts.count;
+	p->default_domain = settings->default_domain;
+	p->keytab = settings->kerberos.on ? settings->kerberos.keytab : NULL;
+	p->ntlm_in_negotiate = l->accounts.count > 0;
+	p->require_mic = l->require_mic;
+	name_in_challenge(s, settings, l, p);
+	return 0;
+}
+
+static void name_ourselves(struct sign_on *s)
+{
+	if (gethostname(s->host, sizeof(s->host) - 1) != 0)
+		memcpy(s->host, "fairlead", sizeof("fairlead"));
+	for (size_t i = 0; i + 1 < sizeof(s->computer) && s->host[i] && s->host[i] != '.'; i++)
+		s->computer[i] = (char)(s->host[i] >= 'a' && s->host[i] <= 'z' ? s->host[i] - 32 : s->host[i]);
+}
+
+static int make_all(struct sign_on *s, const struct settings *settings)
+{
+	name_ourselves(s);
+	s->verifiers = calloc(settings->accounts_count + 1, sizeof(*s->verifiers));
+	s->offers = calloc(settings->listen_count + 1, sizeof(*s->offers));
+	if (!s->verifiers || !s->offers)
+		return -ENOMEM;
+	for (; s->verifier_count < settings->accounts_count; s->verifier_count++) {
+		s->verifiers[s->verifier_count] = make_verifier(s, &settings->accounts[s->verifier_count]);
+		if (!s->verifiers[s->verifier_count])
+			return -ENOMEM;
+	}
+	for (; s->offer_count < settings->listen_count; s->offer_count++) {
+		int error = make_offer(s, settings, &settings->listens[s->offer_count], &s->offers[s->offer_count]);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int sign_on_new(const struct settings *settings, struct sign_on **out)
+{
+	struct sign_on *s = calloc(1, sizeof(*s));
+	int error = s ? make_all(s, settings) : -ENOMEM;
+	if (error)
+		sign_on_free(s);
+	else
+		*out = s;
+	return error;
+}

@@ -1,0 +1,19 @@
+/* Who may verify clients, and what each listener offers them: made once from the settings.
+ *
+ * Owner: the edition. Threads: immutable but for what the verifiers lock inside. */
+#ifndef FAIRLEAD_PROXY_SIGN_ON_H
+#define FAIRLEAD_PROXY_SIGN_ON_H
+
+#include "auth/acceptor.h"
+#include "config/settings.h"
+
+struct sign_on;
+
+/* 0 or -errno; what was wrong has gone to the events log. */
+MUST_CHECK int sign_on_new(const struct settings *s, struct sign_on **out);
+void sign_on_free(struct sign_on *s);
+/* What this listener offers; NULL: nobody is asked. */
+const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct listen_settings *listen);
+const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name);
+
+#endif

@@ -1,0 +1,417 @@
+#include "proxy/upstream_auth.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/counters.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "http/hop.h"
+#include "net/fiber.h"
+#include "net/offload.h"
+#include "proxy/credentials.h"
+#include "proxy/lockout.h"
+
+enum { PROBE_MOST = 128 * 1024, LOOK_AGAIN_MS = 20, LEGS_MOST = 6, WHY = 256 };
+
+/* One attempt to sign in to one connection. */
+struct attempt {
+	struct exchange *x;
+	const struct member_settings *member;
+	struct upstream_conn *conn;
+	struct credentials credentials;
+	mono_ms deadline;
+	struct lent in;
+	/* the last answer */
+	unsigned status;
+	bool keeps;                     /* the connection */
+	bool offers[SCHEME_BEARER + 1]; /* schemes named in it */
+	char *token;                    /* of the scheme in use; in the exchange's arena; NULL: none */
+	unsigned legs;
+};
+
+/* How an attempt with one scheme went. */
+enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, CLOSED, FAILED };
+
+bool upstream_signs_in(const struct upstream_settings *u)
+{
+	return u->credentials.on && !(u->credentials.scheme.count == 1 && u->credentials.scheme.items[0] == SIGN_ON_RELAY);
+}
+
+/* ---- one question and its answer */
+
+static void write_probe(struct attempt *a, enum auth_scheme scheme, struct span token, struct buf *to)
+{
+	const struct exchange *x = a->x;
+	buf_add(to, SPAN("TRACE http://"));
+	buf_add(to, x->target.authority);
+	buf_add(to, SPAN("/ HTTP/1.1\r\nHost: "));
+	buf_add(to, x->target.authority);
+	buf_add(to, SPAN("\r\nMax-Forwards: 0\r\n"));
+	if (token.n)
+		buf_addf(to, "Proxy-Authorization: %s %.*s\r\n", scheme_name(scheme), SPAN_ARG(token));
+	via_add(to, 1, span_of(x->settings->pseudonym));
+	buf_add(to, SPAN("\r\n"));
+}
+
+static void read_offers(struct attempt *a, const struct head *h, enum auth_scheme scheme)
+{
+	memset(a->offers, 0, sizeof(a->offers));
+	a->token = NULL;
+	for (unsigned i = 0; i < h->count; i++) {
+		struct span rest = field_value(&h->fields[i]);
+		struct challenge c;
+		if (h->fields[i].id != FIELD_PROXY_AUTHENTICATE)
+			continue;
+		while (challenge_next(&rest, &c)) {
+			a->offers[c.scheme] = true;
+			if (c.scheme == scheme && c.token.n)
+				a->token = (char *)(uintptr_t)arena_dup(&a->x->arena, c.token).p;
+		}
+	}
+}
+
+/* The head of the answer to a probe, 1xx left out. 0 or -errno. */
+static int read_answer_head(struct attempt *a, enum auth_scheme scheme, struct framing *framing)
+{
+	struct head h;
+	struct field fields[FIELDS_MOST / 2];
+	struct head_limits limits = head_limits_default;
+	limits.fields = FIELDS_MOST / 2;
+	size_t scanned = 0;
+	for (;;) {
+		int n = lent_length(&a->in)
+		            ? head_find_end(span_make(a->in.p + a->in.start, lent_length(&a->in)), &scanned, &limits)
+		            : 0;
+		if (n < 0)
+			return -EPROTO;
+		if (n == 0) {
+			int got = stream_read(&a->conn->stream, &a->in, a->deadline);
+			if (got == 0)
+				return -ECONNRESET;
+			if (got == -ENOBUFS)
+				got = lent_grow(&a->in, PROBE_MOST) == 0 && a->in.size < 2 * PROBE_MOST ? 1 : -EPROTO;
+			if (got < 0)
+				return got;
+			continue;
+		}
+		if (head_parse_response(&h, span_make(a->in.p + a->in.start, (size_t)n), fields, &limits) != PARSE_OK)
+			return -EPROTO;
+		a->in.start += (uint32_t)n;
+		scanned = 0;
+		if (h.status >= 200)
+			break;
+	}
+	framing_of_response(&h, METHOD_TRACE, framing);
+	a->status = h.status;
+	a->keeps = framing->keep_alive;
+	read_offers(a, &h, scheme);
+	return 0;
+}
+
+static int drain_answer(struct attempt *a, const struct framing *framing)
+{
+	struct body_reader reader;
+	body_reader_init(&reader, framing);
+	for (;;) {
+		struct span data;
+		size_t used;
+		enum body_step step = body_read(&reader, span_make(a->in.p ? a->in.p + a->in.start : "", lent_length(&a->in)),
+		                                &used, &data);
+		a->in.start += (uint32_t)used;
+		if (step == BODY_END)
+			return 0;
+		if (step == BODY_BAD || reader.total > PROBE_MOST)
+			return -EPROTO;
+		if (step == BODY_DATA)
+			continue;
+		int got = stream_read(&a->conn->stream, &a->in, a->deadline);
+		if (got == 0 && body_may_end(&reader))
+			return 0;
+		if (got <= 0)
+			return got ? got : -ECONNRESET;
+	}
+}
+
+/* Sends our own request with this token and takes in the whole answer. 0 or -errno. */
+static int probe(struct attempt *a, enum auth_scheme scheme, struct span token)
+{
+	AUTO(buf) struct buf b;
+	struct framing framing = {0};
+	buf_init(&b, PROBE_MOST);
+	write_probe(a, scheme, token, &b);
+	int error = b.error ? b.error : stream_write_span(&a->conn->stream, buf_span(&b), a->deadline);
+	if (b.p)
+		OPENSSL_cleanse(b.p, b.n);
+	a->legs++;
+	if (!error)
+		error = read_answer_head(a, scheme, &framing);
+	if (!error)
+		error = drain_answer(a, &framing);
+	lent_give_back(&a->in);
+	return error;
+}
+
+/* ---- our side of the handshake, perhaps on another thread */
+
+struct stepping {
+	struct ref ref;
+	struct initiator *initiator;
+	char *token;
+	struct initiator_answer answer;
+	struct credentials credentials; /* the initiator's, which it outlives */
+};
+
+static void stepping_unref(void *arg)
+{
+	struct stepping *s = arg;
+	if (!ref_drop(&s->ref))
+		return;
+	initiator_free(s->initiator);
+	credentials_fini(&s->credentials);
+	if (s->answer.token.p)
+		OPENSSL_cleanse(s->answer.token.p, s->answer.token.capacity);
+	buf_fini(&s->answer.token);
+	free(s->token);
+	free(s);
+}
+DEFINE_AUTO(stepping, struct stepping *, stepping_unref);
+
+static void step_initiator(void *arg)
+{
+	struct stepping *s = arg;
+	if (s->answer.token.p)
+		OPENSSL_cleanse(s->answer.token.p, s->answer.token.capacity);
+	buf_fini(&s->answer.token);
+	initiator_step(s->initiator, span_of(s->token), &s->answer);
+}
+
+static int next_token(struct attempt *a, struct stepping *s)
+{
+	free(s->token);
+	s->token = a->token ? strdup(a->token) : NULL;
+	if (!initiator_will_block(s->initiator)) {
+		step_initiator(s);
+		return 0;
+	}
+	ref_take(&s->ref);
+	return offload(service_self()->process->sign_in_lane, step_initiator, s, stepping_unref, a->deadline);
+}
+
+static struct stepping *stepping_new(struct attempt *a, enum auth_scheme scheme)
+{
+	struct stepping *s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	ref_init(&s->ref);
+	char why[WHY] = "";
+	if (credentials_load(&a->x->route.upstream->credentials, a->member->host, &s->credentials, why, sizeof(why)) == 0) {
+		s->credentials.with.scheme = scheme;
+		s->initiator = initiator_new(&s->credentials.with, SPAN_NONE);
+	}
+	if (s->initiator)
+		return s;
+	stepping_unref(s);
+	return NULL;
+}
+
+/* The handshake by one scheme. */
+static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *error)
+{
+	AUTO(stepping) struct stepping *s = stepping_new(a, scheme);
+	*error = s ? 0 : -ENOMEM;
+	for (unsigned leg = 0; !*error && leg < LEGS_MOST; leg++) {
+		*error = next_token(a, s);
+		if (*error || s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
+			a->x->record.detail = arena_printf(&a->x->arena, "%s: %s", scheme_name(scheme),
+			                                   auth_reason_sentence(s->answer.reason));
+			return FAILED;
+		}
+		bool last = s->answer.step == AUTH_STEP_DONE || s->answer.token.n == 0;
+		*error = probe(a, scheme, buf_span(&s->answer.token));
+		if (*error)
+			return *error == -ETIMEDOUT || *error == -ECANCELED ? FAILED : CLOSED;
+		if (a->status != 407)
+			return leg == 0 && !last && scheme == SCHEME_NTLM ? NOT_ASKED : SIGNED_IN;
+		if (!a->token && leg == 0 && !a->offers[scheme])
+			return NOT_OFFERED;
+		if (!a->token)
+			return REFUSED;
+		if (!a->keeps)
+			return CLOSED;
+	}
+	return FAILED;
+}
+
+/* ---- the whole */
+
+static enum auth_scheme scheme_of(unsigned which)
+{
+	return which == SIGN_ON_BASIC ? SCHEME_BASIC : which == SIGN_ON_NTLM ? SCHEME_NTLM : SCHEME_NEGOTIATE;
+}
+
+static bool sends_unasked(const struct credentials_settings *c)
+{
+	return c->send == SEND_ALWAYS ||
+	       (c->send == SEND_AS_FITS && !(c->scheme.count == 1 && c->scheme.items[0] == SIGN_ON_BASIC));
+}
+
+static enum end_reason reason_of(enum outcome o, int error)
+{
+	switch (o) {
+	case NOT_ASKED:
+		return END_PARENT_DID_NOT_ASK;
+	case NOT_OFFERED:
+		return END_PARENT_OFFERS_OTHER;
+	case REFUSED:
+		return END_PARENT_REFUSED_US;
+	case CLOSED:
+		return END_PARENT_CLOSED_SIGN_IN;
+	case SIGNED_IN:
+	case FAILED:
+		break;
+	}
+	return error == -ECANCELED ? END_DRAINING : END_PARENT_SIGN_IN_FAILED;
+}
+
+static const char *offered_text(struct attempt *a)
+{
+	struct buf b;
+	char room[128];
+	buf_over(&b, room, sizeof(room) - 1);
+	for (int s = 0; s <= SCHEME_BEARER; s++)
+		if (a->offers[s])
+			buf_addf(&b, "%s%s", b.n ? ", " : "", scheme_name((enum auth_scheme)s));
+	return b.n ? arena_printf(&a->x->arena, "it offers %.*s", SPAN_ARG(buf_span(&b))) : "it offers nothing";
+}
+
+/* By the first of the allowed schemes that the parent takes. With `ask` a question without credentials goes first. */
+static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
+{
+	const struct credentials_settings *c = &a->x->route.upstream->credentials;
+	enum outcome outcome = NOT_OFFERED;
+	if (ask) {
+		*error = probe(a, SCHEME_OTHER, SPAN_NONE);
+		if (*error)
+			return *error == -ETIMEDOUT || *error == -ECANCELED ? FAILED : CLOSED;
+		if (a->status != 407)
+			return NOT_ASKED;
+	}
+	for (unsigned i = a->x->first_scheme; i < c->scheme.count; i++) {
+		enum auth_scheme scheme = scheme_of(c->scheme.items[i]);
+		if (a->legs > 0 && !a->offers[scheme])
+			continue;
+		if (a->legs > 0 &&
+		    !a->keeps) { /* many close with a bare challenge: on with this scheme, over a new connection */
+			a->x->dial_again = a->x->first_scheme <= i && !a->x->parent_asked;
+			a->x->first_scheme = i;
+			a->x->parent_asked = true;
+			return CLOSED;
+		}
+		unsigned legs = a->legs;
+		outcome = sign_in_by(a, scheme, error);
+		a->conn->scheme = (unsigned char)scheme;
+		if (outcome != NOT_OFFERED &&
+		    !(outcome == FAILED && a->legs == legs)) /* a scheme without a first token (no ticket) gives way */
+			break;
+	}
+	return outcome;
+}
+
+/* Waits its turn: until a secret has proven itself, one attempt at a time. False: it may not be tried now. */
+static bool take_turn(struct attempt *a, enum end_reason *reason, int *error)
+{
+	for (;;) {
+		mono_ms until;
+		enum lockout_verdict verdict = lockout_ask(a->credentials.fingerprint, worker_now(), &until);
+		if (verdict == LOCKOUT_GO)
+			return true;
+		*reason = END_PARENT_SIGN_IN_HELD;
+		*error = -EACCES;
+		if (verdict == LOCKOUT_HELD) {
+			a->x->record.detail = until == NEVER
+			                          ? "its first attempt was refused: it is not tried again until the secret changes"
+			                          : arena_printf(&a->x->arena, "it was refused: the next attempt is made in %lld s",
+			                                         (long long)(until - worker_now()) / 1000);
+			return false;
+		}
+		*error = worker_now() >= a->deadline ? -ETIMEDOUT : fiber_sleep(LOOK_AGAIN_MS);
+		if (*error)
+			return false;
+	}
+}
+
+static void conclude(struct attempt *a, enum outcome outcome)
+{
+	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED
+	                            : outcome == REFUSED ? LOCKOUT_REFUSED
+	                                                 : LOCKOUT_UNDECIDED;
+	const struct upstream_settings *u = a->x->route.upstream;
+	lockout_tell(a->credentials.fingerprint, told, worker_now());
+	if (outcome == SIGNED_IN)
+		COUNT(parent_sign_ins_total);
+	else
+		COUNT(parent_sign_ins_failed_total);
+	if (outcome == REFUSED)
+		log_event(
+			LOG_ERROR,
+			"parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
+			u->name, a->member->address, u->credentials.account ? u->credentials.account : "(ticket)");
+}
+
+/* Basic is said again with every request. */
+static bool keep_basic(struct attempt *a)
+{
+	const struct initiator_credentials *w = &a->credentials.with;
+	struct buf plain, line;
+	buf_init(&plain, WHY * 4);
+	buf_init(&line, WHY * 8);
+	buf_addf(&plain, "%s%s%s:%s", w->domain, *w->domain ? "\\" : "", w->user, w->password ? w->password : "");
+	buf_add(&line, SPAN("Proxy-Authorization: Basic "));
+	encode_base64(&line, plain.p, plain.n);
+	buf_add(&line, SPAN("\r\n"));
+	a->conn->authorization = line.error || plain.error ? NULL : strdup(buf_text(&line));
+	if (plain.p)
+		OPENSSL_cleanse(plain.p, plain.capacity);
+	if (line.p)
+		OPENSSL_cleanse(line.p, line.capacity);
+	buf_fini(&plain);
+	buf_fini(&line);
+	return a->conn->authorization != NULL;
+}
+
+bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
+                      enum end_reason *reason, int *error)
+{
+	const struct credentials_settings *c = &x->route.upstream->credentials;
+	struct attempt a = {
+		.x = x, .member = member, .conn = conn, .deadline = clock_after(worker_now(), x->settings->timeouts.sign_in)};
+	char *why = arena_alloc(&x->arena, WHY);
+	*reason = END_PARENT_SIGN_IN_FAILED;
+	*error = why ? credentials_load(c, member->host, &a.credentials, why, WHY) : -ENOMEM;
+	if (*error) {
+		x->record.detail = why;
+		return false;
+	}
+	bool unasked = sends_unasked(c) || x->parent_asked;
+	bool ok = take_turn(&a, reason, error);
+	if (ok) {
+		enum outcome outcome = sign_in_by_any(&a, !unasked, error);
+		conclude(&a, outcome);
+		conn->signed_in = outcome == SIGNED_IN;
+		ok = conn->signed_in ? a.keeps : outcome == NOT_ASKED && !unasked;
+		if (ok && conn->signed_in && conn->scheme == SCHEME_BASIC)
+			ok = keep_basic(&a);
+		if (!ok) {
+			*reason = conn->signed_in ? END_PARENT_CLOSED_SIGN_IN : reason_of(outcome, *error);
+			*error = *error ? *error : -EACCES;
+			if (outcome == NOT_OFFERED)
+				x->record.detail = offered_text(&a);
+		}
+	}
+	credentials_fini(&a.credentials);
+	lent_give_back(&a.in);
+	return ok;
+}
