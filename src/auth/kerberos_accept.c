@@ -216,7 +216,7 @@ static enum auth_reason accept_token(const char *keytab, struct span token, stru
 	major = gss_accept_sec_context(&minor, &ctx->gss, cred, &in, kerberos_bindings(bindings, &room), &a->client, NULL,
 	                               &out, &a->flags, &a->lifetime, NULL);
 	if (GSS_ERROR(major)) {
-		kerberos_say_status(says, major, minor);
+		kerberos_say_status(says, major, GSS_ROUTINE_ERROR(major) == GSS_S_BAD_BINDINGS ? 0 : minor);
 		return reason_of(major, minor, req, keytab, says);
 	}
 	if (major & GSS_S_CONTINUE_NEEDED)

@@ -18,6 +18,7 @@ enum {
 	VERIFIED_MS =
 		60 * 1000, /* a disabled account is believed no longer than this; each request would cost a logon otherwise */
 	NTLMV1_RESPONSE = 24,
+	RID_NONE = 513, /* the primary group on a machine that is no member: there it is nothing and has no name */
 };
 
 struct windows {
@@ -197,16 +198,29 @@ struct groups {
 	bool unresolved;
 };
 
-static void find_groups(const struct wbcAuthUserInfo *info, struct groups *out)
+static bool same_sid(const struct wbcDomainSid *a, const struct wbcDomainSid *b)
+{
+	return a->num_auths == b->num_auths && memcmp(a->id_auth, b->id_auth, sizeof(a->id_auth)) == 0 &&
+	       memcmp(a->sub_auths, b->sub_auths, a->num_auths * sizeof(a->sub_auths[0])) == 0;
+}
+
+static bool ends_in(const struct wbcDomainSid *sid, uint32_t rid)
+{
+	return sid->num_auths > 0 && sid->sub_auths[sid->num_auths - 1] == rid;
+}
+
+static void find_groups(const struct windows *w, const struct wbcAuthUserInfo *info, struct groups *out)
 {
 	unsigned n = info->num_sids > SIDS_MOST ? SIDS_MOST : info->num_sids;
 	char(*texts)[WBC_MAXSUBAUTHS * 11 + 32] = calloc(n + 1, sizeof(*texts));
 	const char **sids = calloc(n + 1, sizeof(*sids));
 	unsigned used = 0;
 	*out = (struct groups){.unresolved = true};
-	for (unsigned i = 1; texts && sids && i < n; i++) { /* the first is the user's own */
-		const uint32_t attributes = info->sids[i].attributes;
-		if (attributes & WBC_SID_ATTR_GROUP_USEFOR_DENY_ONLY)
+	for (unsigned i = 1; texts && sids && i < n; i++) { /* the first is the user's own, the second the primary group */
+		if ((info->sids[i].attributes & WBC_SID_ATTR_GROUP_USEFOR_DENY_ONLY) ||
+		    (i > 1 && same_sid(&info->sids[i].sid, &info->sids[1].sid)))
+			continue;
+		if (i == 1 && !w->names.dns_domain[0] && ends_in(&info->sids[i].sid, RID_NONE))
 			continue;
 		wbcSidToStringBuf(&info->sids[i].sid, texts[used], sizeof(texts[used]));
 		sids[used] = texts[used];
@@ -236,7 +250,7 @@ static enum auth_reason identify(const struct windows *w, const struct wbcAuthUs
 		copy(upn, sizeof(upn), info->user_principal);
 	else
 		snprintf(upn, sizeof(upn), "%s@%s", info->account_name, dns);
-	find_groups(info, &groups);
+	find_groups(w, info, &groups);
 	*who = identity_new(&(struct identity){
 		.shown = shown,
 		.name = info->account_name,

@@ -15,7 +15,6 @@ enum {
 	SLOTS = 4096,
 	NAME_LIVES_MS = 10 * 60 * 1000,
 	NAMELESS_LIVES_MS = 30 * 1000, /* a domain controller is not asked again and again for what it does not know */
-	ASKED_AT_ONCE = 256,
 };
 
 struct slot {
@@ -61,52 +60,38 @@ static bool is_of_use(const char *sid)
 
 /* ---- asking */
 
-static bool is_named(enum wbcSidType type)
-{
-	return type == WBC_SID_NAME_USER || type == WBC_SID_NAME_DOM_GRP || type == WBC_SID_NAME_ALIAS ||
-	       type == WBC_SID_NAME_WKN_GRP;
-}
-
 static char *joined(const char *domain, const char *name)
 {
 	char *text = NULL;
 	return asprintf(&text, "%s%s%s", domain, domain[0] ? "\\" : "", name) < 0 ? NULL : text;
 }
 
-/* Fills in names[which[i]] of what winbind can name; remembers what it cannot only if it did answer. */
-static void ask(const char *const *sids, const unsigned *which, unsigned n, char **names)
+/* NULL: it has none, or nobody can say; only the former is remembered. One at a time: many at once come back without their domains. */
+static char *ask(const char *sid)
 {
-	struct wbcDomainSid binary[ASKED_AT_ONCE];
-	struct wbcDomainInfo *domains = NULL;
-	struct wbcTranslatedName *found = NULL;
+	struct wbcDomainSid binary;
 	struct wbcContext *winbind = windows_winbind();
-	int domain_count = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (wbcStringToSid(sids[which[i]], &binary[i]) != WBC_ERR_SUCCESS)
-			return;
-	if (!winbind || wbcCtxLookupSids(winbind, binary, (int)n, &domains, &domain_count, &found) != WBC_ERR_SUCCESS)
-		return;
-	for (unsigned i = 0; i < n; i++) {
-		int d = found[i].domain_index;
-		if (is_named(found[i].type) && d >= 0 && d < domain_count && found[i].name)
-			names[which[i]] = joined(domains[d].short_name ? domains[d].short_name : "", found[i].name);
-		remember(sids[which[i]], names[which[i]]);
-	}
-	wbcFreeMemory(domains);
-	wbcFreeMemory(found);
+	enum wbcSidType type;
+	char *domain = NULL, *name = NULL, *text = NULL;
+	if (!winbind || wbcStringToSid(sid, &binary) != WBC_ERR_SUCCESS)
+		return NULL;
+	wbcErr error = wbcCtxLookupSid(winbind, &binary, &domain, &name, &type);
+	if (error == WBC_ERR_WINBIND_NOT_AVAILABLE || error == WBC_ERR_NO_MEMORY)
+		return NULL;
+	if (error == WBC_ERR_SUCCESS && type != WBC_SID_NAME_DELETED && type != WBC_SID_NAME_INVALID &&
+	    type != WBC_SID_NAME_UNKNOWN)
+		text = joined(domain ? domain : "", name);
+	remember(sid, text);
+	wbcFreeMemory(domain);
+	wbcFreeMemory(name);
+	return text;
 }
 
 static void find_names(const char *const *sids, unsigned n, char **names)
 {
-	unsigned which[ASKED_AT_ONCE], asked = 0;
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++)
 		if (is_of_use(sids[i]) && !recall(sids[i], &names[i]))
-			which[asked++] = i;
-		if (asked && (asked == ASKED_AT_ONCE || i == n - 1)) {
-			ask(sids, which, asked, names);
-			asked = 0;
-		}
-	}
+			names[i] = ask(sids[i]);
 }
 
 /* ---- one block: the list, then the texts */
