@@ -56,7 +56,7 @@ int buf_reserve(struct buf *b, size_t more)
 	return 0;
 }
 
-void buf_add(struct buf *b, struct span s)
+void buf_add_growing(struct buf *b, struct span s)
 {
 	if (s.n == 0 || buf_reserve(b, s.n) != 0)
 		return;
@@ -66,8 +66,7 @@ void buf_add(struct buf *b, struct span s)
 
 void buf_addc(struct buf *b, char c)
 {
-	if (buf_reserve(b, 1) == 0)
-		b->p[b->n++] = c;
+	buf_add(b, span_make(&c, 1));
 }
 
 void buf_adds(struct buf *b, const char *text)

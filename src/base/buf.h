@@ -29,7 +29,20 @@ void buf_clear(struct buf *b);
 /* Makes room for `more` bytes behind b->n. 0, -ENOBUFS, -ENOMEM (also kept as the sticky error). */
 MUST_CHECK int buf_reserve(struct buf *b, size_t more);
 
-void buf_add(struct buf *b, struct span s);
+/* What buf_add() does when there is no room yet. */
+void buf_add_growing(struct buf *b, struct span s);
+
+static inline void buf_add(struct buf *b, struct span s)
+{
+	if (UNLIKELY(s.n > b->capacity - b->n || b->error)) {
+		buf_add_growing(b, s);
+		return;
+	}
+	if (s.n)
+		memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+}
+
 void buf_addc(struct buf *b, char c);
 void buf_adds(struct buf *b, const char *text);
 void buf_addu(struct buf *b, uint64_t number);

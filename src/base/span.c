@@ -63,10 +63,11 @@ int span_to_u64(struct span s, uint64_t limit, uint64_t *out)
 		return -EINVAL;
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned digit = (unsigned)(unsigned char)s.p[i] - '0';
-		if (digit > 9 || digit > limit || value > (limit - digit) / 10)
+		if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
 			return -EINVAL;
-		value = value * 10 + digit;
 	}
+	if (value > limit)
+		return -EINVAL;
 	*out = value;
 	return 0;
 }

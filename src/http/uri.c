@@ -24,10 +24,14 @@ bool host_is_valid(struct span host, bool v6)
 		host.n--;
 	if (host.n > 253 || !lex_all(host, LEX_HOST))
 		return false;
-	struct span rest = host, label;
-	while (span_next(&rest, '.', &label))
-		if (label.n == 0 || label.n > 63)
+	size_t label = 0; /* where it begins */
+	for (size_t i = 0; i <= host.n; i++) {
+		if (i < host.n && host.p[i] != '.')
+			continue;
+		if (i == label || i - label > 63)
 			return false;
+		label = i + 1;
+	}
 	return true;
 }
 

@@ -69,7 +69,7 @@ bool via_has(const struct head *h, struct span pseudonym, unsigned *times)
 
 void via_add(struct buf *to, unsigned minor, struct span pseudonym)
 {
-	buf_adds(to, minor ? "Via: 1.1 " : "Via: 1.0 ");
+	buf_add(to, minor ? SPAN("Via: 1.1 ") : SPAN("Via: 1.0 "));
 	buf_add(to, pseudonym);
-	buf_adds(to, "\r\n");
+	buf_add(to, SPAN("\r\n"));
 }
