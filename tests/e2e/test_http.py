@@ -200,6 +200,7 @@ def test_an_early_final_answer_while_the_body_is_still_being_sent(proxy):
         assert (answer.status, answer.body) == (403, b"no")
 
 
+@pytest.mark.skipif("FAIRLEAD_LATE" in os.environ, reason="a late kernel gives chunks in pieces")
 def test_both_directions_of_one_exchange_move_at_once(proxy):
     """The origin echoes each piece before the next is sent: neither side may wait for the other to finish."""
     def script(w):

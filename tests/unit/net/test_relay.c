@@ -296,15 +296,13 @@ static void answer_and_hang_up(void *arg)
 {
 	static char junk[1 << 20];
 	struct tunnel t;
-	struct lent l = {0};
 	tunnel_make(&t, tcp_pair, SPAN_NONE, SPAN_NONE, 20000);
 	int r = 0;
 	while (r == 0)
 		r = stream_write_span(&t.client, span_make(junk, sizeof(junk)), worker_now() + 50);
 	say(&t.server, "413 too large");
 	stream_close(&t.server);
-	CHECK(stream_read(&t.client, &l, worker_now() + 5000) == 13);
-	lent_give_back(&l);
+	hear(&t.client, "413 too large");
 	CHECK(tunnel_end(&t) == RELAY_SERVER_FAILED);
 }
 
@@ -369,8 +367,10 @@ static void hold_idle_tunnels(void *arg)
 		/* Every tunnel has carried something. */
 		char x[5];
 		CHECK(write(c[1], "hello", 5) == 5);
-		while (read(s[1], x, 5) != 5)
+		for (ssize_t got = 0, n; got < 5; got += n > 0 ? n : 0) {
+			n = read(s[1], x, 5);
 			fiber_yield();
+		}
 		if (i == IDLE_TUNNELS / 10)
 			before = resident();
 	}
