@@ -81,6 +81,8 @@ static int make_tls(struct edition *e)
 	return 0;
 }
 
+static uint64_t editions; /* made so far, by the main thread */
+
 /* Takes the settings over, also on failure. */
 static int edition_new(struct settings *s, struct edition **out)
 {
@@ -90,6 +92,7 @@ static int edition_new(struct settings *s, struct edition **out)
 		return -ENOMEM;
 	}
 	ref_init(&e->ref);
+	e->number = ++editions;
 	e->settings = s;
 	int error = make_tls(e);
 	if (!error)

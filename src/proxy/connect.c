@@ -1,4 +1,6 @@
 /* CONNECT: the pin's connection, one from the pool, or a new one; a parent's members in their order. */
+#include <inttypes.h>
+
 #include "base/counters.h"
 #include "base/log.h"
 #include "net/dial.h"
@@ -60,9 +62,9 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 	} else {
 		buf_addf(&k, "parent|%s|%s|", x->route.upstream->name, member->address);
 		if (x->route.upstream->tls.on)
-			buf_addf(&k, "tls %p", (void *)x->lease->edition);
+			buf_addf(&k, "tls %" PRIu64, x->lease->edition->number);
 		if (upstream_signs_in(x->route.upstream))
-			buf_addf(&k, "|signed in %p", (void *)x->lease->edition);
+			buf_addf(&k, "|signed in %" PRIu64, x->lease->edition->number);
 		buf_adds(&n, member->address);
 	}
 	if (k.error || n.error)

@@ -18,6 +18,7 @@ enum { RESPONDERS_MOST = 4 };
 /* One generation of settings with what was opened for it. Shared by all workers, counted. */
 struct edition {
 	struct ref ref;
+	uint64_t number; /* never given out twice, as its address may be: a part of the pool's keys */
 	struct settings *settings;
 	struct log *access_log;  /* NULL: none */
 	struct tls_client **tls; /* one an upstream; NULL where it is plain */
