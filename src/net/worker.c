@@ -1,6 +1,7 @@
 /* The worker's loop: events, timers, what was put off, fibers, mail. */
 #include "net/worker.h"
 
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ struct stop_hook {
 static struct {
 	unsigned count;
 	struct worker **all;
+	sem_t begun; /* up once for each start() that has returned */
 } crew;
 
 static __thread struct worker *self;
@@ -235,6 +237,7 @@ static void *worker_main(void *arg)
 	if (watch_add_for(&w->mail, w->bell, EPOLLIN | EPOLLET) != 0)
 		die("a worker cannot watch its mailbox");
 	w->start(w->index, w->start_arg);
+	sem_post(&crew.begun);
 	run(w);
 	read_mail(w);
 	call_hooks(&w->end_hooks);
@@ -327,9 +330,12 @@ int workers_start(unsigned count, const struct worker_limits *limits, void (*sta
 		w->start_arg = arg;
 	}
 	crew.count = made;
+	sem_init(&crew.begun, 0, 0);
 	unsigned running = 0;
 	for (; r == 0 && running < count; running++)
 		r = start_thread(crew.all[running]);
+	for (unsigned begun = 0; r == 0 && begun < count;)
+		begun += sem_wait(&crew.begun) == 0;
 	if (r == 0)
 		return 0;
 	/* The one that failed to start is counted too. */

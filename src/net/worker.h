@@ -23,7 +23,7 @@ struct worker_limits {
 
 extern const struct worker_limits worker_limits_default;
 
-/* Starts `count` threads, each calling start(index, arg) once before its loop. 0 or -errno. */
+/* Starts `count` threads, each calling start(index, arg) once before its loop, and waits until all have. 0 or -errno. */
 MUST_CHECK int workers_start(unsigned count, const struct worker_limits *limits,
                              void (*start)(unsigned index, void *arg), void *arg);
 /* Makes every worker leave its loop once its fibers have ended, telling those that wait; then joins the threads. */
