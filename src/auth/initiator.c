@@ -104,6 +104,14 @@ static void answer_ntlm(struct initiator *i, struct span in, struct buf *raw, st
 		out->step = i->phase == OVER ? AUTH_STEP_DONE : AUTH_STEP_CONTINUE;
 }
 
+/* A bare challenge after our last token, or after a ticket; or in answer to a first token that it cannot use. */
+static enum auth_reason why_refused(const struct initiator *i)
+{
+	if (spnego_initiator_mechanism(i->spnego) == SPNEGO_KRB5)
+		return AUTH_TICKET_REFUSED;
+	return i->phase == OVER ? AUTH_WRONG_PASSWORD : AUTH_NOT_OFFERED;
+}
+
 static void answer_spnego(struct initiator *i, struct span in, struct buf *raw, struct initiator_answer *out)
 {
 	enum auth_reason r;
@@ -114,7 +122,7 @@ static void answer_spnego(struct initiator *i, struct span in, struct buf *raw, 
 		return;
 	}
 	if (in.n == 0 && i->phase != FIRST) {
-		refuse(i, out, i->phase == OVER ? AUTH_WRONG_PASSWORD : AUTH_NOT_OFFERED);
+		refuse(i, out, why_refused(i));
 		return;
 	}
 	out->step = spnego_initiator_step(i->spnego, in, raw, &r);

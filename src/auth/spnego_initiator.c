@@ -175,6 +175,13 @@ static enum auth_step answer(struct spnego_initiator *i, const struct spnego_res
 	return i->mechanism_done ? AUTH_STEP_DONE : AUTH_STEP_CONTINUE;
 }
 
+static enum auth_reason why_rejected(const struct spnego_initiator *i)
+{
+	if (i->chosen == SPNEGO_KRB5)
+		return AUTH_TICKET_REFUSED;
+	return i->mechanism_done ? AUTH_WRONG_PASSWORD : AUTH_NOT_OFFERED;
+}
+
 static enum auth_step step_response(struct spnego_initiator *i, struct span in, struct buf *token, struct buf *out,
                                     enum auth_reason *reason)
 {
@@ -184,7 +191,7 @@ static enum auth_step step_response(struct spnego_initiator *i, struct span in, 
 	if (spnego_response_parse(in, &r) != 0)
 		return refuse(AUTH_MALFORMED, reason);
 	if (r.state == SPNEGO_REJECT)
-		return refuse(was_done ? AUTH_WRONG_PASSWORD : AUTH_NOT_OFFERED, reason);
+		return refuse(why_rejected(i), reason);
 	i->mic_asked = i->mic_asked || r.state == SPNEGO_REQUEST_MIC;
 	enum spnego_mechanism named = r.mechanism.n ? spnego_mechanism_of(r.mechanism) : i->chosen;
 	if (named != i->chosen) {

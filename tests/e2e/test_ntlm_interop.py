@@ -13,6 +13,7 @@ import pytest
 
 import ntlm
 from lab.fairlead import BINARY
+from lab.names import NAMES
 from lab.winbind import USERS, Winbind
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -367,3 +368,65 @@ def test_our_client_before_the_least_server(our_client, mechanism):
     type3 = ntlm.inner(token(client.say(f"TT {text(wrapped)}")))
     assert ntlm.verify(type3, nonce, {"alice": "Secret1"}) == "alice"
     assert ntlm.verify(type3, nonce, {"alice": "Secret2"}) is None
+
+
+# ---- Kerberos inside SPNEGO, and NTLM where it fails ------------------------------------------------------------------
+
+HOST = NAMES[0]
+
+
+@pytest.fixture
+def kerberos_and_ntlm(kdc, gss_settings):
+    """An environment with alice's ticket and her NTLM password."""
+    return {**gss_settings, **kdc.client_env("alice")}
+
+
+@pytest.fixture
+def any_client(end, kerberos_and_ntlm):
+    return lambda *words, **env: end("/usr/bin/python3", GSS_PIPE, "client", "any", "-", "-", "-", f"HTTP@{HOST}", *words,
+                                     env={**kerberos_and_ntlm, **env})
+
+
+def test_gss_client_with_a_ticket(end, pipe, kdc, any_client):
+    server = end(pipe, "server", "Negotiate", "domain=LAB", f"keytab={kdc.keytab}", *ACCOUNTS, env=kdc.server_env)
+    client = any_client()
+    words = accepted(converse(client, server)[0])
+    assert words[-1] == "kerberos"
+    assert client.say(f"TT {words[1]}") == "AF *"  # our AP-REP
+
+
+@pytest.mark.parametrize("words", [[], ["keytab=/nonexistent/keytab"]])
+def test_gss_client_whose_ticket_is_no_use_signs_in_by_ntlm(end, pipe, any_client, words):
+    """Kerberos is not offered, or is and fails: the client begins anew with NTLM, and the list of mechanisms must be signed both ways."""
+    server = end(pipe, "server", "Negotiate", "domain=LAB", *ACCOUNTS, *words)
+    client = any_client("sign")
+    answer, messages = converse(client, server)
+    said = accepted(answer)
+    assert said[-1] == "negotiate-ntlm" and len(messages) == 5
+    assert base64.b64decode(said[1])[-16:-12] == b"\1\0\0\0"  # our mechListMIC
+    assert client.say(f"TT {said[1]}") == "AF *"
+
+
+@pytest.mark.parametrize("how", ["ccache", "password"])
+def test_our_client_with_a_ticket(end, pipe, kdc, gss_settings, how):
+    password, words = {"ccache": ("", [f"ccache={kdc.ccache('alice')}"]), "password": ("Secret1", ["principal=alice@LAB.TEST"])}[how]
+    client = end(pipe, "client", "Negotiate", "alice", "", password, f"spn=HTTP/{HOST}", *words, env={"KRB5_CONFIG": kdc.config})
+    server = end("/usr/bin/python3", GSS_PIPE, "server", "any", env={**gss_settings, **kdc.server_env})
+    accepted(converse(client, server)[0], "alice@LAB.TEST")
+
+
+def test_our_client_whose_ticket_is_no_use_signs_in_by_ntlm(end, pipe, kdc, gss_server):
+    client = end(pipe, "client", "Negotiate", "alice", "LAB", "Secret1", f"spn=HTTP/{HOST}", "principal=alice@LAB.TEST",
+                 env={"KRB5_CONFIG": kdc.config})
+    answer, messages = converse(client, gss_server("spnego"))
+    words = accepted(answer)
+    assert ntlm.inner(messages[0]) is None and len(messages) == 5
+    assert client.say(f"TT {words[1]}") == "AF *"
+
+
+def test_our_two_ends_fall_back_together(end, pipe, kdc):
+    server = end(pipe, "server", "Negotiate", "domain=LAB", *ACCOUNTS, "keytab=/nonexistent/keytab")
+    client = end(pipe, "client", "Negotiate", "alice", "LAB", "Secret1", f"spn=HTTP/{HOST}", "principal=alice@LAB.TEST",
+                 env={"KRB5_CONFIG": kdc.config})
+    words = accepted(converse(client, server)[0])
+    assert words[-1] == "negotiate-ntlm" and client.say(f"TT {words[1]}") == "AF *"

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """MIT's GSSAPI with gss-ntlmssp, one line in, one line out, in the words of Samba's ntlm_auth (see ntlm_pipe.c).
 
-    gss_pipe.py server ntlm|spnego
+    gss_pipe.py server ntlm|spnego|any
     gss_pipe.py client ntlm|spnego USER DOMAIN PASSWORD [SERVICE@HOST] [sign]
+    gss_pipe.py client any - - - [SERVICE@HOST] [sign]
 
+`spnego` offers NTLM alone; `any` offers what the environment has (KRB5CCNAME or KRB5_KTNAME, NTLM_USER_FILE), Kerberos first.
 Names and passwords of a server: NTLM_USER_FILE. Channel bindings: BINDINGS, the application's bytes."""
 
 import base64
@@ -30,11 +32,15 @@ def server(arguments):
 
 def client(arguments):
     mech, user, domain, password, *rest = arguments
+    target = gssapi.Name(rest[0] if rest else "HTTP@proxy1.lab.example", gssapi.NameType.hostbased_service)
+    flags = [gssapi.RequirementFlag.mutual_authentication]
+    if "sign" in rest[1:]:
+        flags.append(gssapi.RequirementFlag.integrity)
+    if mech == "any":
+        return gssapi.SecurityContext(name=target, usage="initiate", flags=flags, mech=SPNEGO, channel_bindings=bindings())
     name = gssapi.Name(f"{domain}\\{user}" if domain else user, gssapi.NameType.user)
     acquired = gssapi.raw.acquire_cred_with_password(name, password.encode(), usage="initiate",
                                                      mechs=[NTLM if mech == "ntlm" else SPNEGO])
-    target = gssapi.Name(rest[0] if rest else "HTTP@proxy1.lab.example", gssapi.NameType.hostbased_service)
-    flags = gssapi.RequirementFlag.integrity if "sign" in rest[1:] else 0
     credentials = gssapi.Credentials(base=acquired.creds)
     if mech == "spnego":
         gssapi.raw.set_neg_mechs(credentials, [NTLM])  # or krb5 is tried first

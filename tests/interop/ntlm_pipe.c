@@ -5,7 +5,7 @@
  *                                           YR / TT TOKEN        ->  YR TOKEN | KK TOKEN | AF TOKEN | NA REASON DETAIL
  *
  * SCHEME: NTLM, Negotiate. WORDs: mic, bindings (are demanded), bind=HEX (tls-server-end-point and this hash), bind-text=TEXT (these very
- * bytes), hash (the password is an NT hash in hex), keytab=FILE, domain=NAME (NetBIOS, of the users), computer=NAME, spn=NAME, user=NAME:PASSWORD. */
+ * bytes), hash (the password is an NT hash in hex), keytab=FILE, ccache=FILE, principal=NAME, domain=NAME (NetBIOS, of the users), computer=NAME, spn=NAME, user=NAME:PASSWORD. */
 #include <stdio.h>
 
 #include "auth/initiator.h"
@@ -19,7 +19,7 @@ struct options {
 	unsigned user_count;
 	struct buf bindings;
 	bool mic, require_bindings, hash;
-	const char *keytab, *domain, *computer, *spn;
+	const char *keytab, *ccache, *principal, *domain, *computer, *spn;
 };
 
 static bool starts(const char *word, const char *with, const char **rest)
@@ -58,6 +58,10 @@ static void read_options(struct options *o, char **words)
 			add_user(o, rest);
 		} else if (starts(*words, "keytab=", &rest)) {
 			o->keytab = rest;
+		} else if (starts(*words, "ccache=", &rest)) {
+			o->ccache = rest;
+		} else if (starts(*words, "principal=", &rest)) {
+			o->principal = rest;
 		} else if (starts(*words, "domain=", &rest)) {
 			o->domain = rest;
 		} else if (starts(*words, "computer=", &rest)) {
@@ -176,7 +180,10 @@ int main(int argc, char **argv)
 			.scheme = scheme_called(argv[2]),
 			.user = argv[3],
 			.domain = argv[4],
-			.password = o.hash ? NULL : argv[5],
+			.password = o.hash || !*argv[5] ? NULL : argv[5],
+			.keytab = o.keytab,
+			.ccache = o.ccache,
+			.principal = o.principal,
 			.nt_hash = o.hash ? (const unsigned char *)hash.p : NULL,
 			.spn = o.spn,
 		};
