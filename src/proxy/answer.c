@@ -83,7 +83,7 @@ enum step refuse(struct exchange *x)
 		x->reset_client = true;
 		return STEP_FINISH;
 	}
-	bool body_is_read = head_was_read(x) && drain_request(x);
+	bool body_is_read = head_was_read(x) && drain_request(x) && !sent_ahead(x);
 	/* A leg of a sign-in needs its connection. */
 	x->close_client |= !body_is_read || (x->client->close_soon && x->record.end != END_SIGN_IN_LEG);
 	x->record.status = row->status;

@@ -9,7 +9,7 @@ static void decide_persistence(struct exchange *x)
 {
 	bool server_stays = x->response_framing.keep_alive;
 	bool ends_by_closing = x->response_framing.kind == BODY_UNTIL_CLOSE || x->response_framing.kind == BODY_CHUNKED;
-	if (ends_by_closing && x->request.minor == 0)
+	if ((ends_by_closing && x->request.minor == 0) || sent_ahead(x))
 		x->close_client = true;
 	x->proxy_support &= server_stays || !x->token_challenge; /* a promise that could not be kept */
 	if (server_stays) {
@@ -54,7 +54,7 @@ static void see_upload_out(struct exchange *x)
 		upload_end(x);
 	else
 		upload_finish(x); /* says close where it did not reach its end */
-	if (x->close_client && !body_may_end(&x->request_body))
+	if (x->close_client && (!body_may_end(&x->request_body) || sent_ahead(x)))
 		linger(x);
 }
 

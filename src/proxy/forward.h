@@ -25,6 +25,12 @@ void upload_end(struct exchange *x);
 /* The step that follows from how sending went. */
 enum step send_ended(struct exchange *x, const struct transfer *t);
 
+/* The client took its CONNECT for granted and has sent what was meant for the tunnel: that is never to be read as a request. */
+static inline bool sent_ahead(const struct exchange *x)
+{
+	return x->request.method == METHOD_CONNECT && lent_length(x->in) > 0;
+}
+
 /* Ends the client's connection in our direction and reads on for a while: bytes left unread would make the kernel reset the
  * connection and take our answer with them (RFC 9112 9.6). */
 void linger(struct exchange *x);

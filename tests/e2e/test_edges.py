@@ -86,6 +86,30 @@ def test_a_client_in_mid_body_gets_an_early_answer_and_an_orderly_end(proxy):
         assert c.sock.recv(100) == b"", "a reset would have raised"
 
 
+@pytest.mark.parametrize("refused_by", ["us", "the parent"])
+def test_bytes_behind_a_refused_connect_are_never_a_request(fairlead, refused_by):
+    """They were meant for the tunnel, and may be anybody's choice."""
+    seen = []
+
+    def script(w):
+        while True:
+            request = w.request()
+            seen.append(request.uri)
+            w.send("HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n" if request.method == "CONNECT" else ok())
+
+    with ScriptedOrigin(script) as o:
+        settings = dict(upstreams=f'upstream next {{ member "127.0.0.1:{o.port}" {{ }} }}', routes='route { to = {"*"}  via = next }')
+        proxy = fairlead(**(settings if refused_by == "the parent" else {}))
+        port = free_port()
+        with proxy.connect() as c:
+            c.send(f"CONNECT origin.lab.test:{port} HTTP/1.1\r\nHost: origin.lab.test:{port}\r\n\r\n"
+                   + absolute(o.authority, "/ahead"))
+            answer = c.response()
+            assert answer.status >= 400 and answer.closes
+            assert c.rest() == b""
+        assert not any("ahead" in uri for uri in seen)
+
+
 PARENT = 'upstream few {{ member "127.0.0.1:{port}" {{ }}  connections = {most} }}'
 ROUTE = 'route { to = {"*"}  via = few }'
 
