@@ -12,14 +12,22 @@ enum step refuse_access(struct exchange *x, enum end_reason reason, const struct
 	return end_with(x, reason, 0, NULL);
 }
 
+/* A token that signs in a connection is told by its bytes, whatever its scheme is called; under NTLM and Negotiate by their names too. */
+static bool signs_in_connection(const struct challenge *c, enum token_kind kind)
+{
+	if (scheme_is_connection_bound(c))
+		return kind != TOKEN_NONE;
+	return kind != TOKEN_NONE && kind != TOKEN_UNKNOWN && c->scheme == SCHEME_OTHER;
+}
+
 static void read_leg(struct exchange *x)
 {
 	struct challenge c;
 	struct span value = head_value(&x->request, FIELD_AUTHORIZATION);
-	if (!value.p || !credentials_parse(value, &c) || !scheme_is_connection_bound(&c))
+	if (!value.p || !credentials_parse(value, &c))
 		return;
 	x->leg.kind = token_kind_of(c.token);
-	x->leg.bound = x->leg.kind != TOKEN_NONE;
+	x->leg.bound = signs_in_connection(&c, x->leg.kind);
 	x->leg.first = token_is_first(x->leg.kind);
 	if (!x->leg.bound)
 		return;
