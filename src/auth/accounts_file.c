@@ -92,7 +92,7 @@ static void wipe(struct buf *text)
 
 static int read_opened(int fd, const char *path, struct accounts_text **out, struct stat *seen, struct buf *why)
 {
-	AUTO(buf) struct buf text;
+	AUTO(buf) struct buf text = {0};
 	if (fstat(fd, seen) != 0)
 		return failed(why, path, "cannot be read", errno);
 	int error = check_mode(path, seen, why);

@@ -59,6 +59,7 @@ C
 until ldbsearch -H ldap://dc1.ad.lab.test -U 'ADLAB\alice%Secret1' -s base dn >/dev/null 2>&1; do sleep .1; done
 net ads join -U 'Administrator%Adm1n-Secret' --no-dns-updates
 while :; do
+	chmod 750 /var/lib/samba/winbindd_privileged 2>/dev/null || : # as it insists
 	winbindd -F --no-process-group || :
 	[ -e $S/stay-away ] && until [ ! -e $S/stay-away ]; do sleep .05; done
 done
@@ -141,7 +142,10 @@ class Domain:
         subprocess.run(["nsenter", "-t", str(self.hosts["dc1"].pid), "-n", "ip", "link", "add", "vdc1", "type", "veth", "peer", "name",
                         "vmb1", "netns", str(self.hosts["mb1"].pid)], check=True)
         self.hosts["mb1"].wait_for(self._ready, "wbinfo -t", 120)
-        # Who is no root needs the privileged pipe: packages put them into group winbindd_priv.
+        self._open_pipe()
+
+    def _open_pipe(self):
+        """Who is no root needs the privileged pipe: packages put them into group winbindd_priv."""
         subprocess.run(self.inside("mb1", "chmod", "755", "/var/lib/samba", "/var/lib/samba/winbindd_privileged"), check=True)
 
     def _ready(self):
@@ -198,3 +202,4 @@ class Domain:
         except FileNotFoundError:
             pass
         wait_until(lambda: self.answers("-t"), "winbindd", 30)
+        self._open_pipe()
