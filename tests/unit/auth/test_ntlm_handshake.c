@@ -17,8 +17,14 @@ static const struct known_user users[] = {
 	{NULL, NULL},
 };
 
-static const struct span certificate = {"tls-server-end-point:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 53};
-static const struct span other_certificate = {"tls-server-end-point:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 53};
+#define CERTIFICATE                                                 \
+	{                                                               \
+		"tls-server-end-point:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 53 \
+	}
+#define OTHER_CERTIFICATE                                           \
+	{                                                               \
+		"tls-server-end-point:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 53 \
+	}
 
 struct conversation {
 	const char *called;
@@ -65,12 +71,12 @@ static const struct conversation conversations[] = {
 	{"type 3's session key altered", "alice", "", "Secret1", .spoil_message = 3, .spoil_at = -1, .expected = AUTH_MIC_WRONG},
 	{"type 3's proof altered", "alice", "", "Secret1", .spoil_message = 3, .spoil_at = -40, .expected = AUTH_WRONG_PASSWORD},
 	{"type 3's user altered", "alice", "", "Secret1", .spoil_message = 3, .spoil_at = 88, .expected = AUTH_NO_SUCH_USER},
-	{"bindings right", "alice", "", "Secret1", certificate, certificate, .require_bindings = true, .expected = AUTH_OK},
-	{"bindings wrong", "alice", "", "Secret1", other_certificate, certificate, .expected = AUTH_BINDINGS_WRONG},
-	{"bindings missing where they may be", "alice", "", "Secret1", {0}, certificate, .expected = AUTH_OK},
-	{"bindings missing where they must not", "alice", "", "Secret1", {0}, certificate, .require_bindings = true, .expected = AUTH_BINDINGS_MISSING},
-	{"bindings of a client whose TLS ended before us", "alice", "", "Secret1", certificate, {0}, .require_bindings = true, .expected = AUTH_OK},
-	{"wrong bindings and a wrong password", "alice", "", "no", other_certificate, certificate, .expected = AUTH_WRONG_PASSWORD},
+	{"bindings right", "alice", "", "Secret1", CERTIFICATE, CERTIFICATE, .require_bindings = true, .expected = AUTH_OK},
+	{"bindings wrong", "alice", "", "Secret1", OTHER_CERTIFICATE, CERTIFICATE, .expected = AUTH_BINDINGS_WRONG},
+	{"bindings missing where they may be", "alice", "", "Secret1", {0}, CERTIFICATE, .expected = AUTH_OK},
+	{"bindings missing where they must not", "alice", "", "Secret1", {0}, CERTIFICATE, .require_bindings = true, .expected = AUTH_BINDINGS_MISSING},
+	{"bindings of a client whose TLS ended before us", "alice", "", "Secret1", CERTIFICATE, {0}, .require_bindings = true, .expected = AUTH_OK},
+	{"wrong bindings and a wrong password", "alice", "", "no", OTHER_CERTIFICATE, CERTIFICATE, .expected = AUTH_WRONG_PASSWORD},
 };
 /* clang-format on */
 

@@ -80,7 +80,7 @@ static void authenticate_is_written_as_printed(void **state)
 	ntlm_authenticate_write(&to, &a);
 	assert_int_equal(to.n, sizeof(AUTHENTICATE) - 1 + 16);
 	span_is(span_make(to.p + NTLM_MIC_END, to.n - NTLM_MIC_END),
-	        span_make(AUTHENTICATE + NTLM_MIC_AT, sizeof(AUTHENTICATE) - 1 - NTLM_MIC_AT));
+	        span_make(&AUTHENTICATE[NTLM_MIC_AT], sizeof(AUTHENTICATE) - 1 - NTLM_MIC_AT));
 	assert_int_equal(ntlm_authenticate_parse(buf_span(&to), &again), 0);
 	span_is(again.user, a.user);
 	span_is(again.nt, a.nt);
