@@ -88,6 +88,7 @@ bool acceptor_will_block(const struct acceptor *a, const struct challenge *crede
 	case TOKEN_NTLM_3:
 		return some_verifier_blocks(a);
 	case TOKEN_KERBEROS:
+	case TOKEN_SPNEGO_FIRST: /* its token may be Kerberos's all the same */
 		return a->policy->keytab != NULL;
 	case TOKEN_SPNEGO_NEXT:
 		return a->spnego && spnego_acceptor_mechanism(a->spnego) == SPNEGO_KRB5;
