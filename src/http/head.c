@@ -1,5 +1,6 @@
 /* Two passes over the bytes: head_find_end() asks only where lines and the head end, sixteen bytes at a time, and can stop
- * and go on; head_parse_*() then reads a head that is known to be complete, once, from left to right. What is checked in
+ * and go on; head_parse_*() then reads a head that is known to be complete, once, from left to right. head_take_*() does
+ * with the second alone: lines that are right end where the first pass would have found their end. What is checked in
  * one line is here and in field_line.c, what must hold between lines in head_rules.c. */
 #include "http/head.h"
 
@@ -126,8 +127,10 @@ static enum parse_fault repeated_fault(enum field_id id)
 	}
 }
 
-static enum parse_fault parse_fields(struct head *h, const char *p, const char *end, const struct head_limits *limits)
+/* The lines up to the empty one; *at moves behind that. */
+static enum parse_fault parse_fields(struct head *h, const char **at, const char *end, const struct head_limits *limits)
 {
+	const char *p = *at;
 	const unsigned most = limits->fields < FIELDS_MOST ? limits->fields : FIELDS_MOST;
 	unsigned count = 0;
 	uint64_t present = 0;
@@ -146,7 +149,27 @@ static enum parse_fault parse_fields(struct head *h, const char *p, const char *
 	}
 	h->count = count;
 	h->present = present & ~(UINT64_C(1) << FIELD_OTHER);
-	return end - p == 2 && p[1] == '\n' ? PARSE_OK : PARSE_BARE_CR;
+	if (end - p < 2 || p[1] != '\n')
+		return PARSE_BARE_CR;
+	*at = p + 2;
+	return PARSE_OK;
+}
+
+/* A request's head at the front of what lies before `end`; what must hold between its lines is not yet checked. */
+static enum parse_fault parse_request(struct head *h, const char **at, const char *end,
+                                      const struct head_limits *limits)
+{
+	if (end - *at >= 2 && (*at)[0] == '\r' && (*at)[1] == '\n')
+		*at += 2;
+	enum parse_fault fault = parse_request_line(h, at, end, limits->target);
+	return fault ? fault : parse_fields(h, at, end, limits);
+}
+
+static enum parse_fault parse_response(struct head *h, const char **at, const char *end,
+                                       const struct head_limits *limits)
+{
+	enum parse_fault fault = parse_status_line(h, at, end);
+	return fault ? fault : parse_fields(h, at, end, limits);
 }
 
 enum parse_fault head_parse_request(struct head *h, struct span bytes, struct field *fields,
@@ -156,11 +179,9 @@ enum parse_fault head_parse_request(struct head *h, struct span bytes, struct fi
 	*h = (struct head){.is_request = true, .raw = bytes, .fields = fields};
 	if (bytes.n > limits->head)
 		return PARSE_HEAD_TOO_LARGE;
-	if (bytes.n >= 2 && p[0] == '\r' && p[1] == '\n')
-		p += 2;
-	enum parse_fault fault = parse_request_line(h, &p, end, limits->target);
-	if (!fault)
-		fault = parse_fields(h, p, end, limits);
+	enum parse_fault fault = parse_request(h, &p, end, limits);
+	if (!fault && p != end)
+		fault = PARSE_BARE_CR;
 	return fault ? fault : head_rules_request(h);
 }
 
@@ -171,8 +192,31 @@ enum parse_fault head_parse_response(struct head *h, struct span bytes, struct f
 	*h = (struct head){.raw = bytes, .fields = fields};
 	if (bytes.n > limits->head)
 		return PARSE_HEAD_TOO_LARGE;
-	enum parse_fault fault = parse_status_line(h, &p, end);
-	if (!fault)
-		fault = parse_fields(h, p, end, limits);
+	enum parse_fault fault = parse_response(h, &p, end, limits);
+	if (!fault && p != end)
+		fault = PARSE_BARE_CR;
 	return fault ? fault : head_rules_response(h);
+}
+
+static const char *end_within(struct span bytes, const struct head_limits *limits)
+{
+	return bytes.p + (bytes.n < limits->head ? bytes.n : limits->head);
+}
+
+int head_take_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits)
+{
+	const char *p = bytes.p;
+	*h = (struct head){.is_request = true, .fields = fields};
+	enum parse_fault fault = parse_request(h, &p, end_within(bytes, limits), limits);
+	h->raw = span_make(bytes.p, (size_t)(p - bytes.p));
+	return fault || head_rules_request(h) ? 0 : (int)h->raw.n;
+}
+
+int head_take_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits)
+{
+	const char *p = bytes.p;
+	*h = (struct head){.fields = fields};
+	enum parse_fault fault = parse_response(h, &p, end_within(bytes, limits), limits);
+	h->raw = span_make(bytes.p, (size_t)(p - bytes.p));
+	return fault || head_rules_response(h) ? 0 : (int)h->raw.n;
 }

@@ -91,6 +91,11 @@ MUST_CHECK int head_find_end(struct span bytes, size_t *scanned, const struct he
 MUST_CHECK enum parse_fault head_parse_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
 MUST_CHECK enum parse_fault head_parse_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
 
+/* Both in one pass, for bytes that mostly hold the whole head and perhaps more behind it: its length, or 0 if it is not all there or
+ * not right. Then the two above say which; they agree with it on every head that it takes. */
+MUST_CHECK int head_take_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
+MUST_CHECK int head_take_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
+
 /* The first field of that name; NULL. */
 struct field *head_find(const struct head *h, enum field_id id);
 static inline bool head_has(const struct head *h, enum field_id id)

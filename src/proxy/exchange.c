@@ -131,12 +131,10 @@ static enum step head_failed(struct exchange *x, int error)
 	                           : cut_with(x, END_CLIENT_CLOSED, error);
 }
 
-static enum step parse_head(struct exchange *x, size_t n, const struct head_limits *limits)
+static _Thread_local struct field scratch[FIELDS_MOST]; /* no wait while it is in use */
+
+static enum step keep_head(struct exchange *x, size_t n)
 {
-	static _Thread_local struct field scratch[FIELDS_MOST]; /* no wait while it is in use */
-	enum parse_fault fault = head_parse_request(&x->request, span_make(x->in->p, n), scratch, limits);
-	if (fault != PARSE_OK)
-		return refuse_head(x, fault);
 	struct field *fields = arena_alloc(&x->arena, (x->request.count + 1) * sizeof(*fields));
 	if (!fields)
 		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
@@ -146,6 +144,20 @@ static enum step parse_head(struct exchange *x, size_t n, const struct head_limi
 	framing_of_request(&x->request, &x->request_framing);
 	body_reader_init(&x->request_body, &x->request_framing);
 	return STEP_IDENTIFY;
+}
+
+static enum step parse_head(struct exchange *x, size_t n, const struct head_limits *limits)
+{
+	enum parse_fault fault = head_parse_request(&x->request, span_make(x->in->p, n), scratch, limits);
+	return fault == PARSE_OK ? keep_head(x, n) : refuse_head(x, fault);
+}
+
+/* Mostly the head came as a whole, and its buffer has room for what follows. Its length, or 0: look closer. */
+static size_t take_head(struct exchange *x, const struct head_limits *limits)
+{
+	if (x->in->size - x->in->end < BODY_ROOM)
+		return 0;
+	return (size_t)head_take_request(&x->request, span_make(x->in->p, x->in->end), scratch, limits);
 }
 
 enum step read_head(struct exchange *x)
@@ -163,6 +175,9 @@ enum step read_head(struct exchange *x)
 				x->close_client = true;
 				return end_with(x, END_TLS_ON_PLAIN_PORT, 0, NULL);
 			}
+			size_t whole = scanned == 0 ? take_head(x, &limits) : 0;
+			if (whole > 0)
+				return keep_head(x, whole);
 			int n = head_find_end(span_make(x->in->p, x->in->end), &scanned, &limits);
 			if (n < 0)
 				return refuse_head(x, (enum parse_fault) - n);

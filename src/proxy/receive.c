@@ -87,12 +87,10 @@ static enum step refuse_response(struct exchange *x, enum parse_fault fault)
 	return end_with(x, too_large ? END_RESPONSE_HEAD_TOO_LARGE : END_RESPONSE_MALFORMED, 0, NULL);
 }
 
-static enum step parse_response(struct exchange *x, size_t n, const struct head_limits *limits)
+static _Thread_local struct field scratch[FIELDS_MOST]; /* no wait while it is in use */
+
+static enum step keep_response(struct exchange *x, size_t n)
 {
-	static _Thread_local struct field scratch[FIELDS_MOST];
-	enum parse_fault fault = head_parse_response(&x->response, span_make(x->out.p + x->out.start, n), scratch, limits);
-	if (fault != PARSE_OK)
-		return refuse_response(x, fault);
 	struct field *fields = arena_alloc(&x->arena, (x->response.count + 1) * sizeof(*fields));
 	if (!fields)
 		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
@@ -100,6 +98,12 @@ static enum step parse_response(struct exchange *x, size_t n, const struct head_
 	x->response.fields = fields;
 	x->out.start += (uint32_t)n;
 	return STEP_JUDGE;
+}
+
+static enum step parse_response(struct exchange *x, struct span head, const struct head_limits *limits)
+{
+	enum parse_fault fault = head_parse_response(&x->response, head, scratch, limits);
+	return fault == PARSE_OK ? keep_response(x, head.n) : refuse_response(x, fault);
 }
 
 enum step receive_head(struct exchange *x)
@@ -111,11 +115,15 @@ enum step receive_head(struct exchange *x)
 	size_t scanned = 0;
 	for (;;) {
 		if (lent_length(&x->out) > 0) {
-			int n = head_find_end(span_make(x->out.p + x->out.start, lent_length(&x->out)), &scanned, &limits);
+			struct span there = span_make(x->out.p + x->out.start, lent_length(&x->out));
+			int n = scanned == 0 ? head_take_response(&x->response, there, scratch, &limits) : 0;
+			if (n > 0)
+				return keep_response(x, (size_t)n);
+			n = head_find_end(there, &scanned, &limits);
 			if (n < 0)
 				return refuse_response(x, (enum parse_fault) - n);
 			if (n > 0)
-				return parse_response(x, (size_t)n, &limits);
+				return parse_response(x, span_make(there.p, (size_t)n), &limits);
 		}
 		if (x->out.p && x->out.end == x->out.size && lent_grow(&x->out, x->out.size + limits.head + LENT_SIZE) != 0)
 			return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);

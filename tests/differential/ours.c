@@ -85,6 +85,9 @@ void understand_ours(const struct message *m, struct understanding *u)
 	memset(u, 0, offsetof(struct understanding, store));
 	u->verdict = UNFINISHED;
 	int n = head_find_end(m->bytes, &scanned, &head_limits_default);
+	int taken = m->is_request ? head_take_request(&h, m->bytes, fields, &head_limits_default)
+	                          : head_take_response(&h, m->bytes, fields, &head_limits_default);
+	ASSERT(n > 0 || taken == 0);
 	if (n == 0)
 		return;
 	if (n < 0) {
@@ -94,6 +97,7 @@ void understand_ours(const struct message *m, struct understanding *u)
 	struct span head = span_make(m->bytes.p, (size_t)n);
 	enum parse_fault fault = m->is_request ? head_parse_request(&h, head, fields, &head_limits_default)
 	                                       : head_parse_response(&h, head, fields, &head_limits_default);
+	ASSERT(taken == (fault ? 0 : n));
 	if (!fault && m->is_request)
 		fault = target_parse(&h, &t);
 	if (!fault && m->is_request && !is_served(&t))

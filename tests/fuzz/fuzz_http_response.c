@@ -68,9 +68,11 @@ static struct outcome read_response(struct span in, size_t cut, enum method answ
 	if (n == 0)
 		n = head_find_end(in, &scanned, &head_limits_default);
 	o.fault = n < 0 ? -n : 0;
+	ASSERT(n > 0 || head_take_response(&h, in, fields, &head_limits_default) == 0);
 	if (n <= 0)
 		return o;
 	o.fault = head_parse_response(&h, span_make(in.p, (size_t)n), fields, &head_limits_default);
+	ASSERT(head_take_response(&h, in, fields, &head_limits_default) == (o.fault ? 0 : n));
 	if (o.fault)
 		return o;
 	use_head(&h);
