@@ -36,6 +36,7 @@ struct program {
 	struct log *events;
 	struct process process;
 	atomic_uint left;  /* as the workers said last */
+	atomic_uint begun; /* workers that have what they need, or failed */
 	atomic_int failed; /* -errno of a worker that could not start */
 };
 
@@ -83,6 +84,20 @@ static int make_tls(struct edition *e)
 
 static uint64_t editions; /* made so far, by the main thread */
 
+static int make_health(struct edition *e)
+{
+	const struct settings *s = e->settings;
+	e->member_down_until = calloc(s->upstream_count + 1, sizeof(*e->member_down_until));
+	if (!e->member_down_until)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->upstream_count; i++) {
+		e->member_down_until[i] = calloc(s->upstreams[i].member_count + 1, sizeof(**e->member_down_until));
+		if (!e->member_down_until[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* Takes the settings over, also on failure. */
 static int edition_new(struct settings *s, struct edition **out)
 {
@@ -95,6 +110,8 @@ static int edition_new(struct settings *s, struct edition **out)
 	e->number = ++editions;
 	e->settings = s;
 	int error = make_tls(e);
+	if (!error)
+		error = make_health(e);
 	if (!error)
 		error = sign_on_new(s, &e->sign_on);
 	if (!error && settings_log_access(s)) {
@@ -229,6 +246,7 @@ static void worker_begins(unsigned index, void *arg)
 		error = service_listen(port);
 	if (error)
 		atomic_store(&p->failed, error);
+	atomic_fetch_add(&p->begun, 1);
 }
 
 static void adopt(struct program *p, void *arg)
@@ -435,6 +453,9 @@ static int start(struct program *p, struct settings *s)
 		tune_ports(p);
 		error = workers_start(p->edition->settings->workers, &limits, worker_begins, p);
 	}
+	/* Before all have begun no reload may take away what they begin with. */
+	while (!error && atomic_load(&p->begun) < workers_count())
+		usleep(1000);
 	return error ? error : atomic_load(&p->failed);
 }
 

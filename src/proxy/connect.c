@@ -223,7 +223,7 @@ static bool is_about_sign_in(enum end_reason r)
 static enum step connect_parent(struct exchange *x)
 {
 	const struct upstream_settings *u = x->route.upstream;
-	mono_ms *down_until = x->lease->member_down_until[u->index];
+	_Atomic(mono_ms) *down_until = x->lease->edition->member_down_until[u->index];
 	unsigned order[MEMBERS_MOST], known = u->member_count < MEMBERS_MOST ? u->member_count : MEMBERS_MOST;
 	bool down[MEMBERS_MOST];
 	enum end_reason reason = END_NO_MEMBER;

@@ -24,41 +24,31 @@ void edition_unref(struct edition *e)
 		if (e->tls[i])
 			tls_client_free(e->tls[i]);
 	free(e->tls);
+	for (unsigned i = 0; e->member_down_until && i < e->settings->upstream_count; i++)
+		free(e->member_down_until[i]);
+	free(e->member_down_until);
 	sign_on_free(e->sign_on);
 	log_close(e->access_log);
 	settings_unref(e->settings);
 	free(e);
 }
 
-static void lease_free(struct lease *lease)
-{
-	for (unsigned i = 0; lease->member_down_until && i < lease->settings->upstream_count; i++)
-		free(lease->member_down_until[i]);
-	free(lease->member_down_until);
-	edition_unref(lease->edition);
-	free(lease);
-}
-
 static struct lease *lease_new(struct edition *edition)
 {
-	const struct settings *s = edition->settings;
 	struct lease *lease = calloc(1, sizeof(*lease));
 	if (!lease)
 		return NULL;
 	ref_take(&edition->ref);
 	lease->edition = edition;
-	lease->settings = s;
+	lease->settings = edition->settings;
 	lease->users = 1; /* the service itself */
-	lease->member_down_until = calloc(s->upstream_count + 1, sizeof(*lease->member_down_until));
-	bool ok = lease->member_down_until != NULL;
-	for (unsigned i = 0; ok && i < s->upstream_count; i++) {
-		lease->member_down_until[i] = calloc(s->upstreams[i].member_count + 1, sizeof(mono_ms));
-		ok = lease->member_down_until[i] != NULL;
-	}
-	if (ok)
-		return lease;
-	lease_free(lease);
-	return NULL;
+	return lease;
+}
+
+static void lease_free(struct lease *lease)
+{
+	edition_unref(lease->edition);
+	free(lease);
 }
 
 struct lease *lease_take(void)

@@ -23,6 +23,7 @@ struct edition {
 	struct log *access_log;  /* NULL: none */
 	struct tls_client **tls; /* one an upstream; NULL where it is plain */
 	struct sign_on *sign_on; /* who verifies clients */
+	_Atomic(mono_ms) **member_down_until; /* [upstream][member]: what one worker found out, all know */
 };
 void edition_unref(struct edition *e);
 
@@ -31,7 +32,6 @@ struct lease {
 	struct edition *edition;
 	const struct settings *settings;
 	unsigned users;
-	mono_ms **member_down_until; /* [upstream][member] */
 };
 
 /* A listening address: the same object through all reloads. */
