@@ -60,7 +60,7 @@ struct identity *identity_new(const struct identity *like);
 	  "the ticket was made with another version of the key: export the keytab again")                                 \
 	X(WRONG_ENCTYPE, "wrong-enctype", 2148074274u, "the keytab lacks the ticket's encryption type")                   \
 	X(TICKET_EXPIRED, "ticket-expired", 2148074252u, "the ticket has expired")                                        \
-	X(TICKET_REFUSED, "ticket-refused", 2148074252u, "the other end refused our Kerberos ticket without saying why") \
+	X(TICKET_REFUSED, "ticket-refused", 2148074252u, "the other end refused our Kerberos ticket without saying why")  \
 	X(REPLAY, "replay", 2148074252u, "the same Kerberos token came twice")                                            \
 	X(UNAVAILABLE, "verifier-unavailable", 1311,                                                                      \
 	  "the verifier could not be asked: no domain controller, no winbind, no keytab")                                 \

@@ -164,3 +164,10 @@ void initiator_step(struct initiator *i, struct span token68, struct initiator_a
 	if (buf_error(&out->token))
 		refuse(i, out, AUTH_NO_MEMORY);
 }
+
+bool initiator_has_proved(const struct initiator *i)
+{
+	if (i->spnego && spnego_initiator_mechanism(i->spnego) == SPNEGO_KRB5)
+		return true;
+	return i->phase == OVER;
+}
