@@ -341,7 +341,7 @@ def test_ten_thousand_idle_connections(fairlead):
             for s in idle[:2000]:
                 s.sendall(absolute(o.authority).encode())
             for s in idle[:2000]:
-                assert wire.Wire(s).response().status == 200
+                assert wire.Wire(s, 60).response().status == 200
         used = (proxy.memory() - before) / IDLE
         for s in idle:
             s.close()
