@@ -111,7 +111,7 @@ static void check_credentials(const struct upstream_settings *u, struct complain
 {
 	const struct credentials_settings *k = &u->credentials;
 	bool relay = lists(&k->scheme, SIGN_ON_RELAY), basic = lists(&k->scheme, SIGN_ON_BASIC);
-	bool secret = k->password_file || k->nt_hash_file || k->systemd_credential;
+	bool secret = k->secret || k->password_file || k->nt_hash_file || k->systemd_credential;
 	if (!k->on)
 		return;
 	if (relay)

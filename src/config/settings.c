@@ -46,16 +46,44 @@ static struct settings *settings_new(const char *source)
 	return s;
 }
 
-static int read_into(struct settings *s, const char *file, struct complaints *c)
+/* Where settings come from. */
+struct origin {
+	const char *file; /* NULL: not a file */
+	struct span text; /* then this, or nothing: the embedded defaults */
+	const char *secret;
+};
+
+static bool outline_of(struct outline *o, const struct settings *s, const struct origin *from)
+{
+	if (from->file)
+		return outline_file(o, s->source);
+	if (from->text.n)
+		outline_text(o, s->source, from->text);
+	return true;
+}
+
+static bool has_secret(const struct credentials_settings *k)
+{
+	return k->password_file || k->nt_hash_file || k->systemd_credential || k->keytab || k->ccache;
+}
+
+static void hand_out_secret(struct settings *s, const char *secret)
+{
+	for (unsigned i = 0; i < s->upstream_count; i++)
+		if (s->upstreams[i].credentials.on && !has_secret(&s->upstreams[i].credentials))
+			s->upstreams[i].credentials.secret = secret;
+}
+
+static int read_into(struct settings *s, const struct origin *from, struct complaints *c)
 {
 	struct reader r = {.settings = s, .memory = s->memory, .complaints = c};
 	struct outline o;
 	outline_init(&o, s->memory, c);
-	bool good = !file || outline_file(&o, file);
+	bool good = outline_of(&o, s, from);
 	unsigned errors = c->errors;
 	if (good && !has_listen(&o)) {
-		if (file && !errors)
-			complain(c, COMPLAINT_WARNING, (struct written){file, 0},
+		if (from->file && !errors)
+			complain(c, COMPLAINT_WARNING, (struct written){s->source, 0},
 			         "no listen block: a proxy at 127.0.0.1:3128 and a console at "
 			         "127.0.0.1:3129 will be opened; write listen \"ADDRESS\" { } for others");
 		outline_text(&o, "embedded defaults", span_of(settings_embedded));
@@ -63,6 +91,7 @@ static int read_into(struct settings *s, const char *file, struct complaints *c)
 	good = good && reader_read(&r, &o);
 	if (good) {
 		keep_rule_texts(&r, &o);
+		hand_out_secret(s, from->secret);
 		settings_make_sense(s, &o.root, c);
 	}
 	outline_fini(&o);
@@ -73,19 +102,29 @@ static int read_into(struct settings *s, const char *file, struct complaints *c)
 	return c->errors == 0 ? 0 : -EINVAL;
 }
 
-int settings_load(const char *file, struct settings **out, struct complaints *c)
+static int load(const char *name, const struct origin *from, struct settings **out, struct complaints *c)
 {
-	AUTO(settings) struct settings *s = settings_new("embedded defaults");
+	AUTO(settings) struct settings *s = settings_new(name);
 	*out = NULL;
 	if (!s)
 		return -ENOMEM;
-	if (file)
-		s->source = arena_dup(s->memory, span_of(file)).p;
-	int error = s->source ? read_into(s, file ? s->source : NULL, c) : -ENOMEM;
+	s->source = arena_dup(s->memory, span_of(name)).p;
+	int error = s->source ? read_into(s, from, c) : -ENOMEM;
 	if (error)
 		return error;
 	*out = TAKE(s);
 	return 0;
+}
+
+int settings_load(const char *file, struct settings **out, struct complaints *c)
+{
+	return load(file ? file : "embedded defaults", &(struct origin){.file = file}, out, c);
+}
+
+int settings_load_text(const char *name, struct span text, const char *secret, struct settings **out,
+                       struct complaints *c)
+{
+	return load(name, &(struct origin){.text = text, .secret = secret}, out, c);
 }
 
 struct settings *settings_ref(struct settings *s)

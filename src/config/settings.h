@@ -66,6 +66,7 @@ struct credentials_settings {
 	enum credentials_send { SEND_AS_FITS, SEND_WHEN_ASKED, SEND_ALWAYS } send;
 	const char *account; /* CORP\alice, alice@corp.example, or alice */
 	const char *password_file, *nt_hash_file, *keytab, *ccache, *systemd_credential;
+	const char *secret; /* a password that stands in no file; never the snapshot's own: see settings_load_text() */
 	const char *spn;
 };
 
@@ -79,6 +80,7 @@ struct listen_settings {
 	enum listen_role role;
 	const char *name;            /* what clients call us; NULL: the host name */
 	struct network_list clients; /* who may speak to it; the default is filled in: loopback */
+	bool same_user;              /* only processes of our own user, and root's */
 	struct port_list connect_ports;
 	struct network_list intermediaries;
 	struct network_list proxy_protocol_from;
@@ -247,6 +249,10 @@ void complaints_print(const struct complaints *c, struct buf *to);
 
 /* Reads a file; NULL: the embedded defaults. 0, or -EINVAL with complaints (then *out is NULL), -ENOMEM. Warnings may come with success. */
 MUST_CHECK int settings_load(const char *file, struct settings **out, struct complaints *c);
+/* The same for a text that stands in no file; `name` stands for it in messages. `secret`: the password of credentials that name no other, or NULL;
+ * it outlives the snapshot, which holds no copy. */
+MUST_CHECK int settings_load_text(const char *name, struct span text, const char *secret, struct settings **out,
+                                  struct complaints *c);
 /* The file to read by the search order (-c given, $FAIRLEAD_CONFIG, ~/.config/… unless root, /etc/…), or NULL for none: the embedded defaults. */
 const char *settings_find(const char *given, char *room, size_t n);
 /* Files and folders named in the settings: can they be used by this process? Adds complaints. */

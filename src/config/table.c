@@ -49,6 +49,10 @@ static const struct setting listen_rows[] = {
             "What clients call this proxy; without it the name of this machine."),
 	SETTING("clients", NETWORKS, listen_settings, clients, "127.0.0.0/8, ::1",
             "Networks whose hosts may use this address; all others get a 403 that names this setting."),
+	SETTING(
+		"same-user", BOOL, listen_settings, same_user, "false",
+		"Whether only processes on this machine are served that belong to the user that Fairlead runs as, or to root; "
+		"all others get a 403."),
 	SETTING("connect-ports", PORTS, listen_settings, connect_ports, "443, 563",
             "Ports and ranges of ports to which CONNECT may go, or \"any\"."),
 	SETTING("intermediaries", NETWORKS, listen_settings, intermediaries, NULL,

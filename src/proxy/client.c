@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/fiber.h"
 #include "net/proxy_protocol.h"
+#include "net/socket_owner.h"
 #include "proxy/client_auth.h"
 #include "route/access.h"
 
@@ -118,6 +119,13 @@ static void refuse_connection(int fd)
 	close(fd);
 }
 
+/* Root may do all that our user may, so that it is no stranger: package managers and daemons run as root. */
+static bool is_same_user(int fd)
+{
+	uid_t owner;
+	return socket_owner_of_client(fd, &owner) == 0 && (owner == geteuid() || owner == 0);
+}
+
 void client_accepted(int fd, const struct addr *from, void *arg)
 {
 	struct port *port = arg;
@@ -141,6 +149,7 @@ void client_accepted(int fd, const struct addr *from, void *arg)
 	client->number = service_number();
 	client->console = listen->role == ROLE_CONSOLE;
 	client->close_soon = service->draining && !client->console;
+	client->same_user = listen->same_user && is_same_user(fd);
 	client->intermediary = access_is_intermediary(listen, from);
 	for (unsigned i = 0; i < listen->proxy_protocol_from.count; i++)
 		client->proxy_header |= network_has(&listen->proxy_protocol_from.items[i], from);

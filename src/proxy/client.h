@@ -32,6 +32,8 @@ struct client {
 	bool close_soon;   /* drain: the next answer is the last */
 	bool console;      /* speaks to the console: it may stay during a drain, to see it */
 	bool cut;          /* told to end */
+	bool
+		same_user; /* the process at the other end is one of our user's, or root's; asked only where the listener wants to know */
 	bool proxy_header; /* a PROXY protocol header must come first */
 };
 

@@ -65,6 +65,18 @@ static int parse_nt_hash(const char *text, unsigned char out[16])
 	return 0;
 }
 
+/* One that was typed in, and stands in no file. */
+static int copy_secret(const char *secret, char *out, size_t room, char *why, size_t n)
+{
+	size_t length = strlen(secret);
+	if (length >= room) {
+		snprintf(why, n, "the password is too long");
+		return -EINVAL;
+	}
+	memcpy(out, secret, length + 1);
+	return (int)length;
+}
+
 /* CORP\alice is two words; alice@corp.example stays one. */
 static void name_account(struct credentials *c, char *account)
 {
@@ -94,9 +106,9 @@ static int load_secret(const struct credentials_settings *s, struct credentials 
 {
 	char path[4096];
 	const char *file = secret_path(s, path, sizeof(path));
-	if (!file)
+	if (!file && !s->secret)
 		return 0; /* a keytab or a ticket */
-	int length = read_secret(file, at, room, why, n);
+	int length = file ? read_secret(file, at, room, why, n) : copy_secret(s->secret, at, room, why, n);
 	if (length < 0)
 		return length;
 	c->fingerprint = lockout_fingerprint(span_of(s->account), span_make(at, (size_t)length));

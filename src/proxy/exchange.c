@@ -226,6 +226,8 @@ static bool note_intermediary(struct exchange *x)
 		who = hash_bytes(head_value(h, FIELD_X_FORWARDED_FOR)) ^ hash_bytes(head_value(h, FIELD_FORWARDED)) << 1;
 	bool changed = client->requests > 1 && (new_here || who != client->forwarded_for);
 	client->forwarded_for = who;
+	if (changed)
+		client_auth_fini(&client->auth);
 	return !changed || !pin_set_has_token(&client->pins);
 }
 
@@ -284,6 +286,10 @@ enum step identify(struct exchange *x)
 	if (!access_client_allowed(x->listen, &x->client->from)) {
 		x->close_client = true;
 		return end_with(x, END_CLIENT_NOT_ALLOWED, 0, NULL);
+	}
+	if (x->listen->same_user && !x->client->same_user) {
+		x->close_client = true;
+		return end_with(x, END_CLIENT_OTHER_USER, 0, NULL);
 	}
 	if (!note_intermediary(x))
 		return cut_with(x, END_SHARED_CONNECTION, 0);

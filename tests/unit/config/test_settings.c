@@ -495,6 +495,33 @@ static int print_pseudonym(void)
 	return 0;
 }
 
+/* A password that was typed in: it stands in no file, and the snapshot only points to it. */
+static void a_text_without_a_file_takes_a_secret_from_memory(void **state)
+{
+	static const char secret[] = "Canary";
+	static const char text[] =
+		"listen \"127.0.0.1:3128\" { same-user = true }\n"
+		"upstream typed { member \"p.example:8080\" { }  credentials { account = 'CORP\\alice' } }\n"
+		"upstream filed { member \"q.example:8080\" { }\n"
+		"  credentials { account = bob  password-file = \"/etc/q.secret\" } }\n"
+		"route { to = {\"q.example\"}  via = filed }\n"
+		"route { to = {\"*\"}  via = typed }\n";
+	struct settings *s;
+	struct complaints c;
+	complaints_init(&c);
+	assert_int_equal(settings_load_text("the command line", span_of(text), secret, &s, &c), 0);
+	assert_int_equal(c.errors, 0);
+	assert_string_equal(s->source, "the command line");
+	assert_true(s->listens[0].same_user);
+	assert_ptr_equal(s->upstreams[0].credentials.secret, secret);
+	assert_null(s->upstreams[1].credentials.secret);
+	settings_unref(s);
+	assert_int_equal(settings_load_text("the command line", span_of(text), NULL, &s, &c), -EINVAL);
+	assert_string_equal(c.first->where.file, "the command line");
+	assert_int_equal(c.first->where.line, 2);
+	complaints_fini(&c);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +545,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_an_access_log_no_file_is_asked_for),
 		cmocka_unit_test(files_named_in_the_settings_are_looked_up),
 		cmocka_unit_test(the_examples_are_right),
+		cmocka_unit_test(a_text_without_a_file_takes_a_secret_from_memory),
 	};
 	if (argc > 1 && strcmp(argv[1], "--print-pseudonym") == 0)
 		return print_pseudonym();
