@@ -1,5 +1,6 @@
-/* One acceptor, all schemes. What a token is decides what happens, not the scheme's word, for clients send bare NTLM as Negotiate; the word only
- * has to be one that is offered. A sign-in under way is dropped by whatever does not go on with it. */
+/* One acceptor, all schemes. What a token is decides what happens, not the scheme's word, for clients send bare NTLM
+ * as Negotiate; the word only has to be one that is offered. A sign-in under way is dropped by whatever does not go
+ * on with it. */
 #include "auth/acceptor.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/encode.h"
 
 enum { BINDINGS_MOST = 128, DETAIL_MOST = 320, TOKEN_MOST = SPNEGO_MESSAGE_MOST };
+enum { GSS_FRAME = 0x60, AP_REQ = 0x6e, NEG_TOKEN_RESP = 0xa1 }; /* first bytes of tokens */
 
 struct acceptor {
 	const struct acceptor_policy *policy;
@@ -197,14 +199,20 @@ static void step_ntlm_3(struct acceptor *a, struct span raw, struct acceptor_ans
 		sign_in_ntlm(a, out, who);
 }
 
-/* An AP-REQ without SPNEGO around it. */
+/* An AP-REQ without SPNEGO around it; the library takes it bare only from DCE's clients. */
 static void step_kerberos(struct acceptor *a, struct span raw, struct buf *reply, struct acceptor_answer *out)
 {
+	AUTO(secret) struct buf framed;
 	struct kerberos_context *ctx = NULL;
 	struct identity *who = NULL;
 	enum auth_reason r = AUTH_OK;
 	bool channel_bound = false;
 	drop_handshake(a);
+	buf_init(&framed, TOKEN_MOST);
+	if ((unsigned char)raw.p[0] == AP_REQ) {
+		kerberos_frame_write(&framed, raw);
+		raw = buf_span(&framed);
+	}
 	enum auth_step step = kerberos_accept(a->policy->keytab, raw, bindings_of(a), reply, &who, &r, &channel_bound,
 	                                      &ctx);
 	set_detail(a, out, kerberos_detail(ctx));
@@ -256,8 +264,8 @@ static bool is_bare_ntlm(struct span raw)
 static bool is_bare_kerberos(struct span raw)
 {
 	struct spnego_init init;
-	return raw.n &&
-	       ((unsigned char)raw.p[0] == 0x6e || ((unsigned char)raw.p[0] == 0x60 && spnego_init_parse(raw, &init) != 0));
+	return raw.n && ((unsigned char)raw.p[0] == AP_REQ ||
+	                 ((unsigned char)raw.p[0] == GSS_FRAME && spnego_init_parse(raw, &init) != 0));
 }
 
 static void step_token(struct acceptor *a, struct span raw, enum token_kind kind, struct buf *reply,
@@ -284,7 +292,7 @@ static void step_token(struct acceptor *a, struct span raw, enum token_kind kind
 	else if (kind == TOKEN_KERBEROS && is_bare_kerberos(raw))
 		step_kerberos(a, raw, reply, out);
 	else
-		step_spnego(a, raw, (unsigned char)raw.p[0] != 0xa1, reply, out);
+		step_spnego(a, raw, (unsigned char)raw.p[0] != NEG_TOKEN_RESP, reply, out);
 }
 
 static void step_connection_bound(struct acceptor *a, const struct challenge *credentials, struct acceptor_answer *out)

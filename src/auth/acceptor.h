@@ -23,7 +23,8 @@ struct acceptor_policy {
 
 struct acceptor;
 
-/* `bindings`: the tls-server-end-point channel bindings of this connection ("tls-server-end-point:" and the hash), or an empty span. NULL without memory. */
+/* `bindings`: the tls-server-end-point channel bindings of this connection ("tls-server-end-point:" and the hash),
+ * or an empty span. NULL without memory. */
 struct acceptor *acceptor_new(const struct acceptor_policy *policy, struct span bindings);
 void acceptor_free(struct acceptor *a);
 
@@ -37,11 +38,11 @@ struct acceptor_answer {
 	bool per_request;        /* Basic, or one-leg Kerberos: does not have to bind the connection */
 	enum auth_scheme scheme; /* under which the token goes back */
 	struct buf token;        /* token68 to send; may be empty. The caller ends it */
-	const char *
-		detail; /* one more sentence for the log (user as claimed, SPN asked for...), without secrets; inside the acceptor */
+	/* One more sentence for the log (user as claimed, SPN asked for...), without secrets; inside the acceptor. */
+	const char *detail;
 };
-/* Credentials as parsed from Authorization or Proxy-Authorization. Decides by the token's bytes, not by the scheme's word. A type 1 always
- * begins anew, also when somebody is signed in. */
+/* Credentials as parsed from Authorization or Proxy-Authorization. Decides by the token's bytes, not by the scheme's
+ * word. A type 1 always begins anew, also when somebody is signed in. */
 void acceptor_step(struct acceptor *a, const struct challenge *credentials, struct acceptor_answer *out);
 bool acceptor_in_handshake(const struct acceptor *a);
 

@@ -1,5 +1,5 @@
-/* One block of memory for each identity: the struct, its list of groups, then all texts, so that a hundred thousand signed-in
- * connections cost one allocation each. */
+/* One block of memory for each identity: the struct, its list of groups, then all texts, so that a hundred thousand
+ * signed-in connections cost one allocation each. */
 #include <stdlib.h>
 
 #include "auth/auth.h"

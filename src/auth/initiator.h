@@ -30,8 +30,8 @@ struct initiator_answer {
 };
 /* `token68`: from the other side's challenge; empty at the beginning. */
 void initiator_step(struct initiator *i, struct span token68, struct initiator_answer *out);
-/* True once a token was given that can sign us in (Basic, a Kerberos ticket, a type 3). An answer without a challenge before that means that nobody
- * asked who we are: NTLM's type 1, also inside Negotiate, proves nothing. */
+/* True once a token was given that can sign us in (Basic, a Kerberos ticket, a type 3). An answer without a
+ * challenge before that means that nobody asked who we are: NTLM's type 1, also inside Negotiate, proves nothing. */
 bool initiator_has_proved(const struct initiator *i);
 
 #endif

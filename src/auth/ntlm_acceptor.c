@@ -1,5 +1,6 @@
-/* Order of the checks on a type 3: its form; that it is NTLMv2 at all; who is to verify; the proof (the verifier's word); and only then, for
- * only the proof makes the client's AV pairs true: the integrity code over all three messages, and the channel bindings. */
+/* Order of the checks on a type 3: its form; that it is NTLMv2 at all; who is to verify; the proof (the verifier's
+ * word); and only then, for only the proof makes the client's AV pairs true: the integrity code over all three
+ * messages, and the channel bindings. */
 #include "auth/ntlm_acceptor.h"
 
 #include <openssl/rand.h>
@@ -14,7 +15,8 @@
 /* A type 1 is kept until the type 3, at our cost: none that is honest needs more. */
 enum { NAME_MOST_BYTES = 1024, TYPE1_MOST = 2048, TYPE2_MOST = 8192, CLAIM_MOST = 256 };
 
-/* What a client may ask for and gets. Not the LAN Manager key, datagrams or sealing without extended security: nobody here seals. */
+/* What a client may ask for and gets. Not the LAN Manager key, datagrams or sealing without extended security:
+ * nobody here seals. */
 #define GRANTED                                                                                                \
 	(NTLM_REQUEST_TARGET | NTLM_SIGN | NTLM_SEAL | NTLM_ALWAYS_SIGN | NTLM_EXTENDED_SECURITY | NTLM_IDENTIFY | \
 	 NTLM_VERSION | NTLM_128 | NTLM_KEY_EXCH | NTLM_56)
@@ -208,7 +210,8 @@ static enum auth_reason ask_verifier(const struct ntlm_acceptor *a, const struct
 	return v ? v->verify_ntlm(v, &proof, who, session_base_key) : AUTH_NO_VERIFIER;
 }
 
-/* A client that exchanges keys sends the exported one, encrypted with the session base key (which with NTLMv2 is the key exchange key). */
+/* A client that exchanges keys sends the exported one, encrypted with the session base key (which with NTLMv2 is the
+ * key exchange key). */
 static void export_key(struct ntlm_acceptor *a, const struct claims *c, const unsigned char session_base_key[NTLM_KEY])
 {
 	struct span sent = c->message.session_key;

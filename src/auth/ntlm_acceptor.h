@@ -17,8 +17,8 @@ enum auth_reason ntlm_acceptor_challenge(struct ntlm_acceptor *a, struct span ty
 /* *who is the verifier's, a new reference, only with AUTH_OK. Calls the verifier, once for each challenge. */
 enum auth_reason ntlm_acceptor_verify(struct ntlm_acceptor *a, struct span type3, struct identity **who);
 
-/* After AUTH_OK. Whether the messages carried an integrity code (then SPNEGO's list of mechanisms has one too), and whether the client can
- * sign at all. */
+/* After AUTH_OK. Whether the messages carried an integrity code (then SPNEGO's list of mechanisms has one too), and
+ * whether the client can sign at all. */
 bool ntlm_acceptor_mic_used(const struct ntlm_acceptor *a);
 bool ntlm_acceptor_can_sign(const struct ntlm_acceptor *a);
 /* What the client's, or our, first signature over `message` is. 0 or -ENOMEM. */

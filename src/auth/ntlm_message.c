@@ -1,5 +1,6 @@
-/* A field of a message is its length, its room, and an offset from the message's first byte. An empty field may point anywhere,
- * for clients put anything there; any other lies behind the fixed part, inside the message, and shares no byte with another. */
+/* A field of a message is its length, its room, and an offset from the message's first byte. An empty field may
+ * point anywhere, for clients put anything there; any other lies behind the fixed part, inside the message, and
+ * shares no byte with another. */
 #include "auth/ntlm_message.h"
 
 enum {

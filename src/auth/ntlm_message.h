@@ -1,6 +1,8 @@
-/* The three messages of NTLM and the target information in them (MS-NLMP 2.2.1, 2.2.2.1): read strictly, written as Windows lays them out.
+/* The three messages of NTLM and the target information in them (MS-NLMP 2.2.1, 2.2.2.1): read strictly, written as
+ * Windows lays them out.
  *
- * Owner: what was parsed points into the message. Threads: any. Errors: 0 or -EINVAL from parsing; writing sticks in the buffer. */
+ * Owner: what was parsed points into the message. Threads: any. Errors: 0 or -EINVAL from parsing; writing sticks in
+ * the buffer. */
 #ifndef FAIRLEAD_AUTH_NTLM_MESSAGE_H
 #define FAIRLEAD_AUTH_NTLM_MESSAGE_H
 

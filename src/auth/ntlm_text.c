@@ -1,5 +1,6 @@
-/* Upper case is glibc's for the locale C.UTF-8, less the letters that Windows leaves alone because they would become another
- * letter (micro, dotless i, long s): with these "ıgor" would be signed in with the proof of "IGOR". Where the locale is missing, ASCII. */
+/* Upper case is glibc's for the locale C.UTF-8, less the letters that Windows leaves alone because they would become
+ * another letter (micro, dotless i, long s): with these "ıgor" would be signed in with the proof of "IGOR". Where
+ * the locale is missing, ASCII. */
 #include "auth/ntlm_text.h"
 
 #include <locale.h>

@@ -1,13 +1,15 @@
-/* The names in NTLM messages (MS-NLMP 2.2): UTF-16LE or, where Unicode was not negotiated, the client's OEM code page. Here they are UTF-8.
+/* The names in NTLM messages (MS-NLMP 2.2): UTF-16LE or, where Unicode was not negotiated, the client's OEM code
+ * page. Here they are UTF-8.
  *
- * Owner: the caller's buffers. Threads: any. Errors: 0, -EINVAL for text that is not of its encoding or holds a control character (no name does,
- * and none may reach a log), -ENOMEM, -ENOBUFS. */
+ * Owner: the caller's buffers. Threads: any. Errors: 0, -EINVAL for text that is not of its encoding or holds a
+ * control character (no name does, and none may reach a log), -ENOMEM, -ENOBUFS. */
 #ifndef FAIRLEAD_AUTH_NTLM_TEXT_H
 #define FAIRLEAD_AUTH_NTLM_TEXT_H
 
 #include "base/buf.h"
 
-/* How a user name is made upper case for NTOWFv2. Windows maps every letter that has a single upper-case one, curl and cntlm those of ASCII. */
+/* How a user name is made upper case for NTOWFv2. Windows maps every letter that has a single upper-case one, curl
+ * and cntlm those of ASCII. */
 enum ntlm_case { NTLM_CASE_KEPT, NTLM_CASE_UPPER, NTLM_CASE_UPPER_ASCII };
 
 /* Without checks for control characters: passwords may hold any. */

@@ -1,7 +1,8 @@
-/* SPNEGO (RFC 4178), the only one here: it agrees on Kerberos or NTLM, carries their tokens, and protects the choice by a mechListMIC.
+/* SPNEGO (RFC 4178), the only one here: it agrees on Kerberos or NTLM, carries their tokens, and protects the choice
+ * by a mechListMIC.
  *
- * Owner: an acceptor or an initiator. Threads: one at a time; steps may wait as Kerberos and verifiers do. Errors: an enum auth_reason beside the step.
- * Tokens are raw; `out` is appended to. */
+ * Owner: an acceptor or an initiator. Threads: one at a time; steps may wait as Kerberos and verifiers do. Errors:
+ * an enum auth_reason beside the step. Tokens are raw; `out` is appended to. */
 #ifndef FAIRLEAD_AUTH_SPNEGO_H
 #define FAIRLEAD_AUTH_SPNEGO_H
 
@@ -25,7 +26,8 @@ struct spnego_initiator;
 
 struct spnego_initiator *spnego_initiator_new(const struct initiator_credentials *credentials, struct span bindings);
 void spnego_initiator_free(struct spnego_initiator *i);
-/* `in` is empty at the beginning. After DONE one more token may be handed in, if the other end sends one with its answer: it is verified. */
+/* `in` is empty at the beginning. After DONE one more token may be handed in, if the other end sends one with its
+ * answer: it is verified. */
 enum auth_step spnego_initiator_step(struct spnego_initiator *i, struct span in, struct buf *out,
                                      enum auth_reason *reason);
 enum spnego_mechanism spnego_initiator_mechanism(const struct spnego_initiator *i);

@@ -1,9 +1,11 @@
-/* The acceptor's side. A client's first message lists its mechanisms, the best first, and brings a token for the first of them; ours is chosen by
- * that order. If it is not the first of the list, or Kerberos came and failed and NTLM is in the list too, we name ours and wait for its first token.
+/* The acceptor's side. A client's first message lists its mechanisms, the best first, and brings a token for the
+ * first of them; ours is chosen by that order. If it is not the first of the list, or Kerberos came and failed and
+ * NTLM is in the list too, we name ours and wait for its first token.
  *
- * The mechListMIC (RFC 4178 section 5) proves that nobody shortened the list. It has to be there when the first mechanism was not taken, and, as
- * Windows has it, when NTLM's own messages carried an integrity code; a client that can sign sends it with its last token, and if it
- * did not it is asked for. A client that did not negotiate signing has none to give. Until it is found right, `who` stays in here. */
+ * The mechListMIC (RFC 4178 section 5) proves that nobody shortened the list. It has to be there when the first
+ * mechanism was not taken, and, as Windows has it, when NTLM's own messages carried an integrity code; a client that
+ * can sign sends it with its last token, and if it did not it is asked for. A client that did not negotiate signing
+ * has none to give. Until it is found right, `who` stays in here. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 

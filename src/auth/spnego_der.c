@@ -222,3 +222,11 @@ void spnego_response_write(struct buf *to, const struct spnego_response *respons
 	add_field(to, 2, DER_OCTETS, response->token);
 	add_field(to, 3, DER_OCTETS, response->mic);
 }
+
+void kerberos_frame_write(struct buf *to, struct span ap_req)
+{
+	add_header(to, DER_GSS, size_of(OID_KRB5.n) + 2 + ap_req.n);
+	add_element(to, DER_OID, OID_KRB5);
+	buf_add(to, SPAN("\x01\x00"));
+	buf_add(to, ap_req);
+}

@@ -1,7 +1,8 @@
-/* SPNEGO's messages (RFC 4178 4.2; MS-SPNG 2.2 for the hints) and the little DER that they need (X.690). Strict: lengths end where they say, nothing
- * follows, fields come in order.
+/* SPNEGO's messages (RFC 4178 4.2; MS-SPNG 2.2 for the hints) and the little DER that they need (X.690). Strict:
+ * lengths end where they say, nothing follows, fields come in order.
  *
- * Owner: what was parsed points into the message. Threads: any. Errors: 0 or -EINVAL from parsing; writing sticks in the buffer. */
+ * Owner: what was parsed points into the message. Threads: any. Errors: 0 or -EINVAL from parsing; writing sticks in
+ * the buffer. */
 #ifndef FAIRLEAD_AUTH_SPNEGO_DER_H
 #define FAIRLEAD_AUTH_SPNEGO_DER_H
 
@@ -36,5 +37,8 @@ bool spnego_mechanism_next(struct span *list, struct span *oid);
 enum spnego_mechanism spnego_mechanism_of(struct span oid);
 struct span spnego_oid(enum spnego_mechanism mechanism);
 void spnego_mechanisms_write(struct buf *to, const enum spnego_mechanism *mechanisms, unsigned count);
+
+/* A bare AP-REQ in the frame that GSSAPI wants around it (RFC 4121 4.1). */
+void kerberos_frame_write(struct buf *to, struct span ap_req);
 
 #endif

@@ -1,5 +1,6 @@
-/* The initiator's side. Kerberos is tried first where the credentials allow it, with its token in the first message; NTLM follows in the list if
- * there is a password or a hash. The mechListMIC goes out with our last token whenever the other end has to check the list. */
+/* The initiator's side. Kerberos is tried first where the credentials allow it, with its token in the first message;
+ * NTLM follows in the list if there is a password or a hash. The mechListMIC goes out with our last token whenever
+ * the other end has to check the list. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
-/* A name without a domain goes to `default-domain`, else to the local accounts. A domain that nobody here is responsible for goes to
- * the local accounts if the client may mean us by it: programs fill in the name from our challenge, and Windows the name of the machine
- * it runs on. A UPN whose suffix nobody names goes to the default verifier if that is a Windows domain: a forest may have suffixes of
- * its own, and only its controllers know them. */
+/* A name without a domain goes to `default-domain`, else to the local accounts. A domain that nobody here is
+ * responsible for goes to the local accounts if the client may mean us by it: programs fill in the name from our
+ * challenge, and Windows the name of the machine it runs on. A UPN whose suffix nobody names goes to the default
+ * verifier if that is a Windows domain: a forest may have suffixes of its own, and only its controllers know them. */
 #include "auth/verifier_choice.h"
 
 #include "auth/acceptor.h"

@@ -395,6 +395,23 @@ def test_gss_client_with_a_ticket(end, pipe, kdc, any_client):
     assert client.say(f"TT {words[1]}") == "AF *"  # our AP-REP
 
 
+def test_a_ticket_without_spnego(end, pipe, kdc, kerberos_and_ntlm):
+    """In the frame of RFC 2743, and as a bare AP-REQ; answered as it came, and with the connection's bindings checked."""
+    server = end(pipe, "server", "Negotiate", f"keytab={kdc.keytab}", f"bind-text={BINDINGS}", "bindings", env=kdc.server_env)
+
+    def ticket(**env):
+        client = end("/usr/bin/python3", GSS_PIPE, "client", "krb5", "-", "-", "-", f"HTTP@{HOST}", env={**kerberos_and_ntlm, **env})
+        return client, client.say("YR").split()[1]
+    client, framed = ticket(BINDINGS=BINDINGS)
+    words = accepted(server.say(f"YR {framed}"))
+    assert words[-1] == "kerberos" and client.say(f"TT {words[1]}") == "AF *"
+    bare = base64.b64decode(ticket(BINDINGS=BINDINGS)[1])
+    bare = bare[bare.index(b"\x01\x00\x6e", 0, 32) + 2:]
+    assert accepted(server.say(f"YR {text(bare)}"))[-1] == "kerberos"
+    assert server.say(f"YR {ticket(BINDINGS=OTHER_BINDINGS)[1]}").startswith("NA channel-bindings-wrong")
+    assert server.say(f"YR {ticket()[1]}").startswith("NA channel-bindings-missing")
+
+
 @pytest.mark.parametrize("words", [[], ["keytab=/nonexistent/keytab"]])
 def test_gss_client_whose_ticket_is_no_use_signs_in_by_ntlm(end, pipe, any_client, words):
     """Kerberos is not offered, or is and fails: the client begins anew with NTLM, and the list of mechanisms must be signed both ways."""

@@ -1,4 +1,5 @@
-/* NTLM messages from anybody: the first byte says to whom. Our acceptor's type 1 and type 3 (after a type 1 of its own), our initiator's type 2. */
+/* NTLM messages from anybody: the first byte says to whom. Our acceptor's type 1 and type 3 (after a type 1 of its
+ * own), our initiator's type 2. */
 #include <stdlib.h>
 
 #include "auth/ntlm_acceptor.h"
@@ -8,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* Knows the hash of every name's password, so that what comes after the proof is reached when the fuzzer's own type 3 is answered for it. */
+/* Knows the hash of every name's password, so that what comes after the proof is reached when the fuzzer's own type
+ * 3 is answered for it. */
 static enum auth_reason believe(const struct verifier *v, const struct ntlm_proof *proof, struct identity **who,
                                 unsigned char session_base_key[16])
 {

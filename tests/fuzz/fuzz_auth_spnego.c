@@ -1,4 +1,5 @@
-/* SPNEGO from anybody: a conversation in which each token is preceded by its length in two bytes. The first byte says to whom. */
+/* SPNEGO from anybody: a conversation in which each token is preceded by its length in two bytes. The first byte
+ * says to whom. */
 #include <stdlib.h>
 
 #include "auth/spnego.h"

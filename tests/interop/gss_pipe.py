@@ -3,7 +3,7 @@
 
     gss_pipe.py server ntlm|spnego|any
     gss_pipe.py client ntlm|spnego USER DOMAIN PASSWORD [SERVICE@HOST] [sign]
-    gss_pipe.py client any - - - [SERVICE@HOST] [sign]
+    gss_pipe.py client any|krb5 - - - [SERVICE@HOST] [sign]
 
 `spnego` offers NTLM alone; `any` offers what the environment has (KRB5CCNAME or KRB5_KTNAME, NTLM_USER_FILE), Kerberos first.
 Names and passwords of a server: NTLM_USER_FILE. Channel bindings: BINDINGS, the application's bytes."""
@@ -36,8 +36,9 @@ def client(arguments):
     flags = [gssapi.RequirementFlag.mutual_authentication]
     if "sign" in rest[1:]:
         flags.append(gssapi.RequirementFlag.integrity)
-    if mech == "any":
-        return gssapi.SecurityContext(name=target, usage="initiate", flags=flags, mech=SPNEGO, channel_bindings=bindings())
+    if mech in ("any", "krb5"):
+        return gssapi.SecurityContext(name=target, usage="initiate", flags=flags, channel_bindings=bindings(),
+                                      mech=SPNEGO if mech == "any" else gssapi.MechType.kerberos)
     name = gssapi.Name(f"{domain}\\{user}" if domain else user, gssapi.NameType.user)
     acquired = gssapi.raw.acquire_cred_with_password(name, password.encode(), usage="initiate",
                                                      mechs=[NTLM if mech == "ntlm" else SPNEGO])

@@ -84,7 +84,8 @@ static enum auth_step offer_basic(struct side *s, const char *user, const char *
 	return step;
 }
 
-/* A client of our own, as long as it has something to say; stops before its token number `stop` (from 1) and gives that back. */
+/* A client of our own, as long as it has something to say; stops before its token number `stop` (from 1) and gives
+ * that back. */
 struct client {
 	struct initiator_credentials credentials;
 	struct initiator *initiator;

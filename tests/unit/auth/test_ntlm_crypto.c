@@ -116,7 +116,8 @@ static void hmac_vectors_of_rfc_2202(void **state)
 	is_hex(code, 16, "750c783e6ab0b503eaa86e310a5db738");
 }
 
-/* 4.2.4.4: the sealing example's signing key makes the checksum that RC4 then covers; sequence 0, "Plaintext" in UTF-16. */
+/* 4.2.4.4: the sealing example's signing key makes the checksum that RC4 then covers; sequence 0, "Plaintext" in
+ * UTF-16. */
 static void signing_key_makes_the_printed_checksum(void **state)
 {
 	unsigned char signing[16], code[16], exported[16];

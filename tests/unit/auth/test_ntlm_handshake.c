@@ -172,8 +172,8 @@ static void conversations_end_as_they_should(void **state)
 	}
 }
 
-/* With the integrity code demanded no message can be changed unseen. Without, one can: a type 2 whose list of AV pairs is cut before the time
- * makes the client leave the code out, and curl always does. */
+/* With the integrity code demanded no message can be changed unseen. Without, one can: a type 2 whose list of AV
+ * pairs is cut before the time makes the client leave the code out, and curl always does. */
 static void no_bit_can_be_changed(void **state)
 {
 	static const unsigned length[4] = {0, 40, 120, 300};
