@@ -134,8 +134,10 @@ enum auth_reason ntlm_verify_v2(const unsigned char nt_hash[NTLM_KEY], const str
 	if (proof->nt_response_n < NTLM_KEY + BLOB_LEAST)
 		return AUTH_MALFORMED;
 	enum auth_reason r = verify_in_case(nt_hash, proof, NTLM_CASE_UPPER, session_base_key);
-	if (r == AUTH_WRONG_PASSWORD && !is_ascii(proof->user))
-		r = verify_in_case(nt_hash, proof, NTLM_CASE_UPPER_ASCII, session_base_key);
+	if (is_ascii(proof->user))
+		return r;
+	for (enum ntlm_case c = NTLM_CASE_UPPER_ASCII; r == AUTH_WRONG_PASSWORD && c <= NTLM_CASE_UPPER_BYTES; c++)
+		r = verify_in_case(nt_hash, proof, c, session_base_key);
 	return r;
 }
 

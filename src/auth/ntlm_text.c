@@ -40,7 +40,7 @@ static uint32_t upper(uint32_t c)
 
 static uint32_t in_case(uint32_t c, enum ntlm_case letters)
 {
-	return letters == NTLM_CASE_UPPER ? upper(c) : letters == NTLM_CASE_UPPER_ASCII ? upper_ascii(c) : c;
+	return letters == NTLM_CASE_UPPER ? upper(c) : letters == NTLM_CASE_KEPT ? c : upper_ascii(c);
 }
 
 /* Takes a code point off the front. False if it is not well-formed. */
@@ -88,9 +88,18 @@ static bool is_control(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
+static int utf16_from_bytes(struct buf *to, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.n; i++)
+		add_unit(to, upper_ascii((unsigned char)bytes.p[i]));
+	return buf_error(to);
+}
+
 int utf16_from_utf8(struct buf *to, struct span utf8, enum ntlm_case letters)
 {
 	uint32_t c;
+	if (letters == NTLM_CASE_UPPER_BYTES)
+		return utf16_from_bytes(to, utf8);
 	while (utf8.n) {
 		if (!take_utf8(&utf8, &c))
 			return -EINVAL;

@@ -8,9 +8,9 @@
 
 #include "base/buf.h"
 
-/* How a user name is made upper case for NTOWFv2. Windows maps every letter that has a single upper-case one, curl
- * and cntlm those of ASCII. */
-enum ntlm_case { NTLM_CASE_KEPT, NTLM_CASE_UPPER, NTLM_CASE_UPPER_ASCII };
+/* How a user name is made upper case for NTOWFv2. Windows maps every letter that has a single upper-case one; cntlm those
+ * of ASCII; curl those too, and takes each byte of UTF-8 for a letter. */
+enum ntlm_case { NTLM_CASE_KEPT, NTLM_CASE_UPPER, NTLM_CASE_UPPER_ASCII, NTLM_CASE_UPPER_BYTES };
 
 /* Without checks for control characters: passwords may hold any. */
 MUST_CHECK int utf16_from_utf8(struct buf *to, struct span utf8, enum ntlm_case letters);
