@@ -84,6 +84,27 @@ static int make_tls(struct edition *e)
 
 static uint64_t editions; /* made so far, by the main thread */
 
+static int make_listen_tls(struct edition *e)
+{
+	const struct settings *s = e->settings;
+	e->listen_tls = calloc(s->listen_count + 1, sizeof(*e->listen_tls));
+	if (!e->listen_tls)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		const struct listen_settings *l = &s->listens[i];
+		char *why = NULL;
+		if (!l->tls.on)
+			continue;
+		int error = tls_server_new(l->tls.certificate, l->tls.key, &e->listen_tls[i], &why);
+		if (error) {
+			log_event(LOG_ERROR, "listen %s: %s", l->address, why ? why : "TLS cannot be set up");
+			free(why);
+			return error;
+		}
+	}
+	return 0;
+}
+
 static int make_health(struct edition *e)
 {
 	const struct settings *s = e->settings;
@@ -112,6 +133,8 @@ static int edition_new(struct settings *s, struct edition **out)
 	int error = make_tls(e);
 	if (!error)
 		error = make_health(e);
+	if (!error)
+		error = make_listen_tls(e);
 	if (!error)
 		error = sign_on_new(s, &e->sign_on);
 	if (!error && settings_log_access(s)) {

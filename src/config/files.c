@@ -49,6 +49,11 @@ bool settings_log_access(const struct settings *s)
 
 void settings_check_files(const struct settings *s, struct complaints *c)
 {
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		const struct listen_tls_settings *t = &s->listens[i].tls;
+		check_readable("certificate", t->certificate, t->where, c);
+		check_secret("key", t->key, t->where, c);
+	}
 	for (unsigned i = 0; i < s->upstream_count; i++) {
 		const struct upstream_settings *u = &s->upstreams[i];
 		check_readable("ca", u->tls.ca, u->tls.where, c);

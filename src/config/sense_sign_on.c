@@ -55,11 +55,11 @@ static void check_offer(const struct settings *s, const struct listen_settings *
 			c, l->where,
 			"listen %s offers negotiate, but there is neither kerberos { keytab = ... } nor accounts to verify it",
 			l->address);
-	if (basic && !l->basic_without_tls && !ntlm && !negotiate && !anonymous)
+	if (basic && !l->basic_without_tls && !l->tls.on && !ntlm && !negotiate && !anonymous)
 		ERROR_HERE(c, l->where,
 		           "listen %s would offer nothing: Basic is offered over TLS only, unless basic-without-tls = true",
 		           l->address);
-	else if (basic && !l->basic_without_tls)
+	else if (basic && !l->basic_without_tls && !l->tls.on)
 		WARN_HERE(
 			c, l->where,
 			"listen %s: Basic is not offered on this plain address; basic-without-tls = true would, in clear text",

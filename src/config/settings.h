@@ -70,6 +70,13 @@ struct credentials_settings {
 	const char *spn;
 };
 
+/* For clients that speak TLS to us. */
+struct listen_tls_settings {
+	struct written where;
+	bool on;
+	const char *certificate, *key;
+};
+
 enum listen_role { ROLE_PROXY, ROLE_CONSOLE };
 
 struct listen_settings {
@@ -84,6 +91,7 @@ struct listen_settings {
 	struct port_list connect_ports;
 	struct network_list intermediaries;
 	struct network_list proxy_protocol_from;
+	struct listen_tls_settings tls;
 	struct sign_on_list sign_on;
 	struct text_list accounts; /* names of accounts blocks: who may verify */
 	const char *basic_realm;

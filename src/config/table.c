@@ -42,6 +42,17 @@ enum { KB = 1024, MB = 1024 * KB };
 const char settings_embedded[] = "listen \"127.0.0.1:3128\" { }\n"
 								 "listen \"127.0.0.1:3129\" { role = console }\n";
 
+static const struct setting listen_tls_rows[] = {
+	REQUIRED(
+		"certificate", FILE, listen_tls_settings, certificate,
+		"A PEM file with the certificate of this listener and those between it and an authority; read again at a reload."),
+	SETTING("key", FILE, listen_tls_settings, key, NULL,
+            "A PEM file with its key; without it the key stands in the certificate's file."),
+};
+static const struct settings_block listen_tls_block = TABLE("listen tls", NULL, NOWHERE,
+                                                            PLACE(listen_tls_settings, where),
+                                                            PLACE(listen_tls_settings, on), listen_tls_rows, NULL);
+
 static const struct setting listen_rows[] = {
 	CHOICE("role", listen_settings, role, "proxy|console", "proxy",
            "What answers at this address: the proxy, or the console with /health and /metrics."),
@@ -71,7 +82,8 @@ static const struct setting listen_rows[] = {
             "Whether Basic is offered on plain connections too, where everybody on the way can read the password."),
 	SETTING("require-mic", BOOL, listen_settings, require_mic, "false",
             "Whether an NTLM sign-in without an integrity code is refused; curl and cntlm send none."),
-	LATER("tls", "A proxy spoken to over https."),
+	BLOCK("tls", NULL, listen_settings, tls, listen_tls_block,
+          "For clients that speak TLS to this address: a proxy given as https://."),
 };
 static const struct settings_block listen_block = TABLE(
 	"listen", "ADDRESS", PLACE(listen_settings, address), PLACE(listen_settings, where), NOWHERE, listen_rows,

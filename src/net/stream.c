@@ -160,6 +160,22 @@ int stream_read_now(struct stream *s, struct lent *l)
 	return (int)n;
 }
 
+int stream_peek(struct stream *s, void *p, size_t n, mono_ms deadline)
+{
+	for (;;) {
+		int r = stream_wait_in(s, deadline);
+		if (r != 0)
+			return r;
+		ssize_t got = recv(s->watch.fd, p, n, MSG_PEEK);
+		if (got >= 0)
+			return (int)got;
+		if (errno == EAGAIN)
+			s->watch.ready &= ~READY_IN;
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
 int stream_read(struct stream *s, struct lent *l, mono_ms deadline)
 {
 	for (;;) {

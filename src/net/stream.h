@@ -32,7 +32,10 @@ static inline bool stream_is_open(const struct stream *s)
  * bytes, 0 at the end, -ENOBUFS when the buffer is full, or -errno. What lies before l->start is given up: once it is
  * used up the buffer is filled from its beginning, and at its end the content moves to the front. */
 MUST_CHECK int stream_read(struct stream *s, struct lent *l, mono_ms deadline);
-/* The same, but never waits: -EAGAIN. */
+/* Looks at up to `n` bytes without taking them; waits for at least one. The number, 0 at the end, or -errno. Plain
+ * streams alone. */
+MUST_CHECK int stream_peek(struct stream *s, void *p, size_t n, mono_ms deadline);
+/* The same as stream_read, but never waits: -EAGAIN. */
 MUST_CHECK int stream_read_now(struct stream *s, struct lent *l);
 /* Writes all of it; changes iov. 0 or -errno. */
 MUST_CHECK int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadline);

@@ -52,14 +52,14 @@ static int no_passphrase(char *p, int n, int writing, void *arg)
 	return 0;
 }
 
-static bool load_certificate(SSL_CTX *context, const struct tls_client_settings *s, char **why)
+bool tls_load_certificate(SSL_CTX *context, const char *certificate, const char *key, char **why)
 {
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
-	if (SSL_CTX_use_certificate_chain_file(context, s->certificate) != 1) {
-		*why = tls_library_reason(s->certificate);
+	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1) {
+		*why = tls_library_reason(certificate);
 		return false;
 	}
-	const char *key = s->key ? s->key : s->certificate;
+	key = key ? key : certificate;
 	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(context) != 1) {
 		*why = tls_library_reason(key);
 		return false;
@@ -92,7 +92,7 @@ static bool set_up(SSL_CTX *context, const struct tls_client_settings *s, char *
 	}
 	if (s->verify && !load_authorities(context, s->ca, why))
 		return false;
-	return !s->certificate || load_certificate(context, s, why);
+	return !s->certificate || tls_load_certificate(context, s->certificate, s->key, why);
 }
 
 int tls_client_new(const struct tls_client_settings *settings, struct tls_client **out, char **why)
@@ -126,9 +126,9 @@ void tls_free(struct tls *t)
 		SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(t->ssl);
 	client_unref(t->client);
+	tls_server_unref(t->server);
 	free(t);
 }
-DEFINE_AUTO(tls, struct tls *, tls_free);
 
 /* Whom the certificate must name: an address by its address, all else by its DNS name, which is also sent (SNI). */
 static bool expect_host(struct tls *t)
@@ -186,7 +186,7 @@ static int wait_for(struct watch *w, uint8_t bit, mono_ms deadline)
 	return rc;
 }
 
-static int shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *why, size_t n)
+int tls_shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *why, size_t n)
 {
 	char reason[TLS_WHY] = "";
 	t->why = reason;
@@ -202,7 +202,7 @@ static int shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *
 			rc = wait_for(&s->watch, error == SSL_ERROR_WANT_READ ? READY_IN : READY_OUT, deadline);
 			if (rc == 0)
 				continue;
-			snprintf(why, n, "the server did not finish the TLS handshake in time");
+			snprintf(why, n, "the other side did not finish the TLS handshake in time");
 			break;
 		}
 		tls_explain_handshake(t, error, why, n);
@@ -224,7 +224,7 @@ int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_m
 		snprintf(why, n, "TLS cannot be set up for %s", host);
 		return rc;
 	}
-	rc = shake_hands(t, s, deadline, why, n);
+	rc = tls_shake_hands(t, s, deadline, why, n);
 	ERR_clear_error();
 	if (rc == 0)
 		s->tls = TAKE(t);

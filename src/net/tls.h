@@ -1,4 +1,4 @@
-/* TLS on a stream, towards servers (OpenSSL). Never waits inside OpenSSL. */
+/* TLS on a stream, towards servers and towards clients (OpenSSL). Never waits inside OpenSSL. */
 #ifndef FAIRLEAD_NET_TLS_H
 #define FAIRLEAD_NET_TLS_H
 
@@ -21,6 +21,20 @@ void tls_client_free(struct tls_client *c);
  * certificate; -EPROTO: anything else of TLS; the reason is in `why`, room for `n` bytes). */
 MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why,
                            size_t n);
+
+/* ---- Towards clients. `certificate`: a PEM chain, `key` its key (NULL: in the same file). 0 or -errno; *why, on the
+ * heap, says what is wrong. */
+struct tls_server;
+MUST_CHECK int tls_server_new(const char *certificate, const char *key, struct tls_server **out, char **why);
+void tls_server_free(struct tls_server *s);
+/* The channel bindings of its connections (RFC 5929 section 4, "tls-server-end-point:" and the hash); lives as long as
+ * `s`. */
+enum { TLS_BINDINGS = 96 };
+struct span tls_server_bindings(const struct tls_server *s);
+/* Those of an accepted stream, for as long as it is open; empty if it is plain. */
+struct span tls_stream_bindings(const struct stream *s);
+/* Shakes hands on an accepted stream. As tls_connect(). */
+MUST_CHECK int tls_accept(struct stream *s, struct tls_server *server, mono_ms deadline, char *why, size_t n);
 
 /* For stream.c and nobody else. An end without close_notify is -ECONNRESET, never 0: somebody may have cut it short. */
 ssize_t tls_read(struct stream *s, void *p, size_t n); /* >0, 0 end, -EAGAIN, -errno */

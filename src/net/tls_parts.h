@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/cleanup.h"
 #include "net/tls.h"
 
 enum { TLS_WHY = 512, TLS_HOST = 254 };
@@ -15,7 +16,8 @@ struct tls_sessions;
 struct tls {
 	SSL *ssl;
 	struct watch *watch;         /* of the stream that is calling, which may have moved since the last time */
-	struct tls_client *client;   /* counted */
+	struct tls_client *client;   /* counted; NULL: we are the server */
+	struct tls_server *server;   /* counted; NULL: we are the client */
 	struct tls_sessions *resume; /* the client's */
 	bool broken;                 /* failed for good: no more calls into OpenSSL, no close_notify */
 	bool ended;                  /* the socket has given its last byte */
@@ -24,6 +26,14 @@ struct tls {
 	char *why;                   /* filled by the certificate's check, TLS_WHY bytes; NULL after the handshake */
 	char host[TLS_HOST];         /* expected in the certificate */
 };
+
+/* tls.c */
+DEFINE_AUTO(tls, struct tls *, tls_free);
+bool tls_load_certificate(SSL_CTX *context, const char *certificate, const char *key, char **why);
+int tls_shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *why, size_t n);
+
+/* tls_server.c */
+void tls_server_unref(struct tls_server *s);
 
 /* tls_bio.c: a BIO on the stream's watch that keeps its ready bits, never waits and raises no SIGPIPE. */
 BIO *tls_bio_new(struct tls *t);

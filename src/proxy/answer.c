@@ -8,16 +8,17 @@
 
 enum { PAGE_MOST = 1 << 20, LINGER_MS = 2000, LINGER_BYTES = 1 << 18 };
 
-/* Reads what is left of the request's body, up to `limit` bytes, so that the next request can be found behind it. False: it could not be had. */
+/* Reads what is left of the request's body, up to a limit, so that the next request can be found behind it. False: it could not be had. There is no
+ * limit for a leg of a sign-in: it is worth nothing without its connection, and clients send the body along with it. */
 static bool drain_request(struct exchange *x)
 {
-	uint64_t limit = x->settings->limits.drain_body;
-	mono_ms deadline = clock_after(worker_now(), x->settings->timeouts.request_body);
-	if (x->request_framing.kind == BODY_NONE)
+	uint64_t limit = x->record.end == END_SIGN_IN_LEG ? UINT64_MAX : x->settings->limits.drain_body;
+	const struct framing *f = &x->request_framing;
+	if (f->kind == BODY_NONE || (f->kind == BODY_LENGTH && f->length == 0))
 		return true;
 	if (x->expects_continue || x->upload || x->broken)
 		return false;
-	if (x->request_framing.kind == BODY_LENGTH && x->request_framing.length > limit)
+	if (f->kind == BODY_LENGTH && f->length > limit)
 		return false;
 	for (;;) {
 		struct span data;
@@ -31,7 +32,8 @@ static bool drain_request(struct exchange *x)
 			return false;
 		if (step == BODY_DATA)
 			continue;
-		if (stream_read(&x->client->stream, x->in, deadline) <= 0)
+		if (stream_read(&x->client->stream, x->in,
+		                clock_after(worker_now(), x->settings->timeouts.request_body)) <= 0)
 			return false;
 	}
 }

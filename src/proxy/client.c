@@ -7,10 +7,11 @@
 #include "net/fiber.h"
 #include "net/proxy_protocol.h"
 #include "net/socket_owner.h"
+#include "net/tls.h"
 #include "proxy/client_auth.h"
 #include "route/access.h"
 
-enum { FIBER_RETRY_MS = 50, DRAIN_GRACE_MS = 1000 };
+enum { FIBER_RETRY_MS = 50, DRAIN_GRACE_MS = 1000, PEEK_AGAIN_MS = 5, TLS_HANDSHAKE_BYTE = 0x16 };
 
 static void client_end(struct client *client)
 {
@@ -27,29 +28,66 @@ static void client_end(struct client *client)
 	free(client);
 }
 
-/* The PROXY protocol's header, from balancers that are named. 0, or -errno: the connection ends. */
-static int read_proxy_header(struct client *client, struct lent *in, int64_t wait_ms)
+/* The PROXY protocol's header, from balancers that are named. It is looked at before it is taken, since what follows may be TLS. 0, or -errno:
+ * the connection ends. */
+static int read_proxy_header(struct client *client, mono_ms deadline)
 {
-	mono_ms deadline = clock_after(worker_now(), wait_ms);
+	char bytes[PROXY_HEADER_MOST];
+	struct proxy_header header;
 	for (;;) {
-		struct proxy_header header;
-		int n = in->p ? proxy_header_parse(span_make(in->p + in->start, lent_length(in)), &header) : 0;
-		if (n < 0) {
-			log_event(LOG_WARNING,
-			          "a connection from an address named in proxy-protocol-from began without a valid PROXY header");
-			return n;
-		}
-		if (n > 0) {
-			in->start += (uint32_t)n;
-			if (!header.local)
-				client->from = header.source;
-			client->proxy_header = false;
-			return 0;
-		}
-		int got = stream_read(&client->stream, in, deadline);
+		int got = stream_peek(&client->stream, bytes, sizeof(bytes), deadline);
 		if (got <= 0)
 			return got ? got : -ECONNRESET;
+		int n = proxy_header_parse(span_make(bytes, (size_t)got), &header);
+		if (n == 0 && worker_now() < deadline) { /* the rest raises no edge while this is unread */
+			int told = fiber_sleep(PEEK_AGAIN_MS);
+			if (told)
+				return told;
+			continue;
+		}
+		if (n <= 0 || recv(client->stream.watch.fd, bytes, (size_t)n, 0) != n) {
+			log_event(LOG_WARNING,
+			          "a connection from an address named in proxy-protocol-from began without a valid PROXY header");
+			return -EPROTO;
+		}
+		if (!header.local)
+			client->from = header.source;
+		client->proxy_header = false;
+		return 0;
 	}
+}
+
+/* TLS, where the listener has it. Who speaks plain HTTP there gets an answer that says so. 0, or -errno: the connection ends. */
+static int begin_tls(struct client *client, mono_ms deadline)
+{
+	unsigned char first;
+	char why[256];
+	struct lease *lease = lease_take();
+	const struct listen_settings *listen = service_listen_settings(lease, client->port);
+	int error = -ECONNRESET;
+	if (listen && lease->edition->listen_tls[listen->index]) {
+		int got = stream_peek(&client->stream, &first, 1, deadline);
+		client->plain_on_tls = got == 1 && first != TLS_HANDSHAKE_BYTE;
+		error = got <= 0 ? (got ? got : -ECONNRESET) : 0;
+		if (!error && !client->plain_on_tls)
+			error = tls_accept(&client->stream, lease->edition->listen_tls[listen->index], deadline, why, sizeof(why));
+		if (error && got > 0) {
+			COUNT(client_tls_failures_total);
+			log_event(LOG_DEBUG, "TLS with a client failed: %s", why);
+		}
+	}
+	client->tls_wanted = false;
+	lease_drop(lease);
+	return error;
+}
+
+/* What comes before the first exchange. */
+static int begin_connection(struct client *client)
+{
+	const struct timeout_settings *timeouts = &service_self()->lease->settings->timeouts;
+	mono_ms deadline = clock_after(worker_now(), timeouts->head);
+	int error = client->proxy_header ? read_proxy_header(client, deadline) : 0;
+	return !error && client->tls_wanted ? begin_tls(client, deadline) : error;
 }
 
 static void client_rest(struct client *client, int64_t idle_ms);
@@ -63,7 +101,7 @@ static void client_serve(void *arg)
 	lent_init(&in);
 	client->fiber = fiber_self();
 	int64_t idle_ms = service_self()->lease->settings->timeouts.idle;
-	if (client->proxy_header && read_proxy_header(client, &in, service_self()->lease->settings->timeouts.head) != 0)
+	if ((client->proxy_header || client->tls_wanted) && begin_connection(client) != 0)
 		next = NEXT_END;
 	while (next != NEXT_END) {
 		next = exchange_run(client, &in);
@@ -148,6 +186,7 @@ void client_accepted(int fd, const struct addr *from, void *arg)
 	client->from = *from;
 	client->number = service_number();
 	client->console = listen->role == ROLE_CONSOLE;
+	client->tls_wanted = listen->tls.on;
 	client->close_soon = service->draining && !client->console;
 	client->same_user = listen->same_user && is_same_user(fd);
 	client->intermediary = access_is_intermediary(listen, from);

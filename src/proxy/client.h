@@ -30,6 +30,8 @@ struct client {
 	bool intermediary; /* named in the settings: keeps its users apart */
 	bool shared;       /* shows a Via of somebody who is not named: users may be mixed */
 	bool close_soon;   /* drain: the next answer is the last */
+	bool tls_wanted;   /* a TLS handshake must come before anything else */
+	bool plain_on_tls; /* it should have begun with a TLS handshake: whatever it asks, it is told so */
 	bool console;      /* speaks to the console: it may stay during a drain, to see it */
 	bool cut;          /* told to end */
 	bool

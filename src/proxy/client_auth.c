@@ -103,7 +103,7 @@ static int verify_credentials(struct exchange *x, const struct acceptor_policy *
 {
 	struct client_auth *auth = &x->client->auth;
 	if (!auth->acceptor)
-		auth->acceptor = acceptor_new(policy, SPAN_NONE);
+		auth->acceptor = acceptor_new(policy, tls_stream_bindings(&x->client->stream));
 	if (!auth->acceptor)
 		return -ENOMEM;
 	if (acceptor_will_block(auth->acceptor, c))
@@ -180,13 +180,13 @@ static enum step refused(struct exchange *x, const struct acceptor_answer *answe
 {
 	x->record.win32 = auth_reason_win32(answer->reason);
 	x->record.detail = detail_of(x, answer);
+	x->record.detail_is_ours = answer->reason != AUTH_EXPIRED && answer->reason != AUTH_MUST_CHANGE;
 	log_event(LOG_INFO, "sign-in refused to a client: %s", x->record.detail);
 	return challenge_client(x, END_SIGN_IN_REFUSED);
 }
 
 static enum step unavailable(struct exchange *x, const char *why)
 {
-	x->extra_fields = "Retry-After: 5\r\n";
 	return end_with(x, END_SIGN_IN_UNAVAILABLE, 0, why);
 }
 
@@ -284,6 +284,6 @@ bool must_sign_in(const struct exchange *x, const struct access_answer *answer)
 		return false;
 	if (answer->verdict == ACCESS_NEEDS_SIGN_IN)
 		return true;
-	bool exempt = answer->rule && answer->rule->sign_on_none && answer->verdict == ACCESS_ALLOWED;
+	bool exempt = answer->rule && answer->rule->sign_on_none;
 	return !anonymous_may_pass(x->listen) && !exempt;
 }

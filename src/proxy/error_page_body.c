@@ -72,7 +72,7 @@ static void find_words(struct page_words *w, const struct error_page *page)
 	w->administrator = explained(r, row->administrator, FOR_ADMINISTRATOR, w->room[1]);
 	w->remedy = explained(r, row->remedy, FOR_ADMINISTRATOR, w->room[2]);
 	w->line = shown(r->remedy);
-	w->detail = shown(r->detail);
+	w->detail = r->detail_is_ours ? SPAN_NONE : shown(r->detail);
 	w->rule = shown(r->rule);
 	w->contact = shown(page->settings->contact);
 	w->id = span_make(r->id, strnlen(r->id, sizeof(r->id)));

@@ -283,6 +283,10 @@ enum step identify(struct exchange *x)
 		x->close_client = true;
 		return end_with(x, END_DRAINING, 0, NULL);
 	}
+	if (x->client->plain_on_tls) {
+		x->close_client = true;
+		return end_with(x, END_PLAIN_ON_TLS_PORT, 0, NULL);
+	}
 	if (!access_client_allowed(x->listen, &x->client->from)) {
 		x->close_client = true;
 		return end_with(x, END_CLIENT_NOT_ALLOWED, 0, NULL);

@@ -51,7 +51,7 @@ static void add_details(struct buf *to, const struct record *r, const struct end
 	}
 	buf_adds(&sentence, row->name);
 	buf_adds(&sentence, ": ");
-	if (r->detail)
+	if (r->detail && !r->detail_is_ours)
 		buf_add(&sentence, span_make(r->detail, strnlen(r->detail, VALUE_MOST)));
 	else
 		explain(r, row->user, FOR_USER, &sentence);

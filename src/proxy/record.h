@@ -38,6 +38,7 @@ struct record {
 	const char *proxy_leg; /* the same for the hop to us */
 	int error;             /* -errno behind the end, or 0 */
 	const char *detail;    /* one more sentence, e.g. what the resolver or TLS said; NULL */
+	bool detail_is_ours;   /* the sentence is for the log alone */
 	const char *rule;      /* what decided a refusal; NULL */
 	const char *remedy;    /* a line for the settings that would mend it, shown with the row's remedy; NULL */
 	enum end_reason end;

@@ -24,6 +24,10 @@ void edition_unref(struct edition *e)
 		if (e->tls[i])
 			tls_client_free(e->tls[i]);
 	free(e->tls);
+	for (unsigned i = 0; e->listen_tls && i < e->settings->listen_count; i++)
+		if (e->listen_tls[i])
+			tls_server_free(e->listen_tls[i]);
+	free(e->listen_tls);
 	for (unsigned i = 0; e->member_down_until && i < e->settings->upstream_count; i++)
 		free(e->member_down_until[i]);
 	free(e->member_down_until);

@@ -22,6 +22,7 @@ struct edition {
 	struct settings *settings;
 	struct log *access_log;  /* NULL: none */
 	struct tls_client **tls; /* one an upstream; NULL where it is plain */
+	struct tls_server **listen_tls; /* one a listener; NULL where it is plain */
 	struct sign_on *sign_on; /* who verifies clients */
 	_Atomic(mono_ms) **member_down_until; /* [upstream][member]: what one worker found out, all know */
 };

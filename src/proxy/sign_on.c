@@ -64,7 +64,8 @@ static const enum auth_scheme scheme_of[SIGN_ON_LIMIT] = {
 /* Basic shows the password to whoever listens: on a plain connection only where the settings say so. */
 static bool is_offered(const struct listen_settings *l, enum sign_on_scheme which)
 {
-	return which == SIGN_ON_NTLM || which == SIGN_ON_NEGOTIATE || (which == SIGN_ON_BASIC && l->basic_without_tls);
+	return which == SIGN_ON_NTLM || which == SIGN_ON_NEGOTIATE ||
+	       (which == SIGN_ON_BASIC && (l->tls.on || l->basic_without_tls));
 }
 
 /* A winbind that cannot be asked now is no reason not to start: it is asked again with the first sign-in. */
