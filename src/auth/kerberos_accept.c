@@ -48,7 +48,7 @@ static enum auth_reason reason_of(OM_uint32 major, OM_uint32 minor, const struct
 {
 	if (GSS_ROUTINE_ERROR(major) == GSS_S_BAD_BINDINGS)
 		return AUTH_BINDINGS_WRONG;
-	if (GSS_ROUTINE_ERROR(major) == GSS_S_DUPLICATE_TOKEN)
+	if (major & GSS_S_DUPLICATE_TOKEN)
 		return AUTH_REPLAY;
 	return reason_of_code((krb5_error_code)minor, req, keytab, says);
 }

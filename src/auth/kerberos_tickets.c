@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-enum { ACCOUNTS_MOST = 64, KEY = 32 };
+enum { ACCOUNTS_MOST = 64, KEY = 32, REFUSED_MS = 5000 };
 
 struct kerberos_tickets {
 	struct ref ref;
@@ -332,6 +332,14 @@ static enum auth_reason renew(struct account *a, const struct initiator_credenti
 	           : reason;
 }
 
+/* Who waited for an attempt that failed has its answer; a refusal holds for everybody for some seconds. */
+static bool still_failed(const struct account *a, mono_ms asked_at)
+{
+	if (a->failed_at < 0)
+		return false;
+	return a->failed_at >= asked_at || (a->failure != AUTH_UNAVAILABLE && asked_at - a->failed_at < REFUSED_MS);
+}
+
 enum auth_reason kerberos_tickets_get(const struct initiator_credentials *c, struct kerberos_tickets **out,
                                       struct buf *says)
 {
@@ -343,7 +351,7 @@ enum auth_reason kerberos_tickets_get(const struct initiator_credentials *c, str
 		return AUTH_NO_MEMORY;
 	pthread_mutex_lock(&a->flying);
 	if (!are_good(a->tickets)) {
-		if (a->failed_at >= asked_at) {
+		if (still_failed(a, asked_at)) {
 			buf_adds(says, a->failure_text);
 			reason = a->failure;
 		} else {
