@@ -13,6 +13,7 @@
 struct client_auth {
 	struct acceptor *acceptor; /* NULL: none yet, or lent to a thread that did not come back in time */
 	struct identity *who;      /* signed in on this connection; NULL: nobody */
+	bool in_doubt;             /* another sign-in has begun since, or was refused: `who` does not count */
 };
 
 struct client {

@@ -151,6 +151,7 @@ enum step challenge_client(struct exchange *x, enum end_reason reason)
 /* The next leg: the token alone, under the scheme of the client's. */
 static enum step send_leg(struct exchange *x, const struct acceptor_answer *answer)
 {
+	x->client->auth.in_doubt = true;
 	x->extra_fields = arena_printf(&x->arena, "Proxy-Authenticate: %s %.*s\r\n", scheme_name(answer->scheme),
 	                               SPAN_ARG(buf_span(&answer->token)));
 	x->record.win32 = SEC_E_NO_CREDENTIALS;
@@ -178,6 +179,7 @@ static const char *detail_of(struct exchange *x, const struct acceptor_answer *a
 /* Expired and must-change are the user's to mend and no secret; for everything else the client is told the same. */
 static enum step refused(struct exchange *x, const struct acceptor_answer *answer)
 {
+	x->client->auth.in_doubt = true;
 	x->record.win32 = auth_reason_win32(answer->reason);
 	x->record.detail = detail_of(x, answer);
 	x->record.detail_is_ours = answer->reason != AUTH_EXPIRED && answer->reason != AUTH_MUST_CHANGE;
@@ -201,6 +203,7 @@ static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 		return cut_with(x, END_USER_CHANGED, 0);
 	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared;
 	identity_unref(before);
+	client->auth.in_doubt = false;
 	client->auth.who = lasts ? identity_ref(x->who) : NULL;
 	if (answer->token.n)
 		x->auth_info = arena_printf(&x->arena, "Proxy-Authentication-Info: %s %.*s\r\n", scheme_name(answer->scheme),
@@ -256,6 +259,15 @@ static void forget_if_stale(struct exchange *x)
 	identity_unref(TAKE(auth->who));
 }
 
+/* Chromium says its last word to the proxy once more, over the old challenge, with the first leg of its sign-in to a site. The connection is signed
+ * in as it was; what the message claims counts for nothing. */
+static bool repeats_last_word(const struct client_auth *auth, struct span value)
+{
+	struct challenge c;
+	return auth->who && !auth->in_doubt && credentials_parse(value, &c) && c.scheme != SCHEME_BASIC &&
+	       token_kind_of(c.token) == TOKEN_NTLM_3;
+}
+
 enum step authenticate(struct exchange *x)
 {
 	const struct acceptor_policy *policy = sign_on_policy(x->lease->edition->sign_on, x->listen);
@@ -263,9 +275,9 @@ enum step authenticate(struct exchange *x)
 		return STEP_AUTHORIZE;
 	struct span value = head_value(&x->request, FIELD_PROXY_AUTHORIZATION);
 	forget_if_stale(x);
-	if (value.p)
+	if (value.p && !repeats_last_word(&x->client->auth, value))
 		return use_credentials(x, policy, value);
-	if (x->client->auth.who)
+	if (x->client->auth.who && !x->client->auth.in_doubt)
 		x->who = identity_ref(x->client->auth.who);
 	return STEP_AUTHORIZE;
 }

@@ -20,10 +20,10 @@ class Answer:
         return f"<{self.status} connects={self.connects} {self.body[:200]!r} {self.error}>"
 
 
-def curl(proxy, urls, *options, env=None, seconds=60):
+def curl(proxy, urls, *options, env=None, seconds=60, prefix=()):
     """Runs curl for all urls in one process (so on one connection, if it is kept); the list of Answers."""
     urls = [urls] if isinstance(urls, str) else urls
-    command = ["curl", "-sS", "--max-time", str(seconds), "-x", proxy, *options, "-w", _REPORT, *urls]
+    command = [*prefix, "curl", "-sS", "--max-time", str(seconds), "-x", proxy, *options, "-w", _REPORT, *urls]
     clean = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     done = subprocess.run(command, capture_output=True, env={**clean, **(env or {})}, timeout=seconds + 10)
     answers = done.stdout.decode("latin-1").split("\n--end--\n")[:-1]

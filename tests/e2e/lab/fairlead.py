@@ -1,5 +1,6 @@
 """The proxy under test: settings file, process, logs, metrics, clean end."""
 
+import contextlib
 import glob
 import json
 import os
@@ -32,8 +33,9 @@ class Fairlead:
 
     def __init__(self, lab, *, name="proxy.lab.test", listen="", routes="", upstreams="", access=OPEN_LOOPBACK, more="",
                  timeouts=DEFAULT_TIMEOUTS, drain="3s", workers=2, dns=None, hosts=None, log_format="w3c",
-                 access_file=None, log_more="", limits=None, connect_ports='"any"'):
+                 access_file=None, log_more="", limits=None, connect_ports='"any"', prefix=(), env=None, network=None):
         self.lab, self.name = lab, name
+        self.network = network or contextlib.nullcontext  # a manager in which sockets are made, for another network namespace
         self.folder = lab.folder(f"fairlead{lab.number('fairlead')}")
         self.port, self.console = free_port(), free_port()
         self.access_file = access_file or f"{self.folder}/access.log"
@@ -44,8 +46,8 @@ class Fairlead:
                            log_more=log_more, connect_ports=connect_ports)
         self.write_settings()
         env = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0", "TSAN_OPTIONS": "exitcode=99",
-               "UBSAN_OPTIONS": "print_stacktrace=1"}
-        self.process = Process(lab, os.path.basename(self.folder), [BINARY, "serve", "-c", self.file], env=env, limits=limits)
+               "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
+        self.process = Process(lab, os.path.basename(self.folder), [*prefix, BINARY, "serve", "-c", self.file], env=env, limits=limits)
         self.process.wait_for(self.healthy, "/health")
         self.stopped = False
 
@@ -81,7 +83,8 @@ log events {{ file = "{self.events_file}"  level = info }}
         return f"http://127.0.0.1:{self.port}"
 
     def connect(self, seconds=10.0):
-        return wire.connect(self.port, seconds)
+        with self.network():
+            return wire.connect(self.port, seconds)
 
     def ask(self, request, seconds=10.0):
         """One request on a connection of its own."""
@@ -89,7 +92,9 @@ log events {{ file = "{self.events_file}"  level = info }}
             return c.ask(request)
 
     def _console(self, path):
-        with wire.connect(self.console, 5) as c:
+        with self.network():
+            c = wire.connect(self.console, 5)
+        with c:
             return c.ask(f"GET {path} HTTP/1.1\r\nHost: console\r\nConnection: close\r\n\r\n")
 
     def health(self):

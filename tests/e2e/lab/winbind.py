@@ -7,7 +7,7 @@ import subprocess
 
 from .processes import Process
 
-USERS = {"alice": "Secret1", "bob": "Secret2"}
+USERS = {"alice": "Secret1", "bob": "Secret2", "svc": "Canary-4711-svc"}
 
 _SCRIPT = r"""
 set -e
@@ -17,7 +17,7 @@ for d in /run/samba /var/lib/samba /var/cache/samba /etc/samba /var/log/samba; d
 done
 mkdir -m 700 /var/lib/samba/private
 cp /etc/passwd $S/passwd
-printf 'alice:x:61001:65534::/:/bin/false\nbob:x:61002:65534::/:/bin/false\n' >> $S/passwd
+printf 'alice:x:61001:65534::/:/bin/false\nbob:x:61002:65534::/:/bin/false\nsvc:x:61003:65534::/:/bin/false\n' >> $S/passwd
 mount --bind $S/passwd /etc/passwd
 cat > /etc/samba/smb.conf <<C
 [global]
@@ -31,7 +31,7 @@ cat > /etc/samba/smb.conf <<C
  server role = standalone server
  ntlm auth = ntlmv2-only
 C
-for u in alice:Secret1 bob:Secret2; do printf '%s\n%s\n' ${u#*:} ${u#*:} | pdbedit -t -a ${u%:*} >/dev/null; done
+for u in alice:Secret1 bob:Secret2 svc:Canary-4711-svc; do printf '%s\n%s\n' ${u#*:} ${u#*:} | pdbedit -t -a ${u%:*} >/dev/null; done
 exec winbindd -F --no-process-group
 """
 
@@ -47,6 +47,10 @@ class Winbind:
 
     def inside(self, *argv):
         return ["nsenter", "-t", str(self.process.pid), "-m", "--", *map(str, argv)]
+
+    def set_password(self, user, password):
+        subprocess.run(self.inside("pdbedit", "-t", "-a", user), input=f"{password}\n{password}\n", text=True, check=True,
+                       stdout=subprocess.DEVNULL)
 
     def _ready(self):
         return subprocess.run(self.inside("wbinfo", "-p"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0

@@ -1,5 +1,5 @@
 // node chromium.js OPTIONS: a page in Chromium, as JSON on standard output. OPTIONS is JSON too: url, proxy, user, password,
-// profile (an empty folder).
+// proxyUser, proxyPassword, profile (an empty folder).
 const fs = require('fs')
 const path = require('path')
 const { chromium } = require('playwright-core')
@@ -12,11 +12,11 @@ async function main() {
 		net: { received_http_auth_negotiate_headers: true }, auth: { disable_negotiate_cname_lookup: true } }))
 	const browser = await chromium.launchPersistentContext(options.profile, {
 		executablePath: '/usr/bin/chromium', headless: true,
-		proxy: { server: options.proxy, bypass: '<-loopback>' },
+		proxy: { server: options.proxy, bypass: '<-loopback>', username: options.proxyUser, password: options.proxyPassword },
 		httpCredentials: options.user && { username: options.user, password: options.password },
 		args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
 			'--disable-component-update', '--disable-sync', '--auth-server-allowlist=*.lab.test',
-			'--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+			'--host-resolver-rules=MAP proxy.lab.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 	})
 	const page = await browser.newPage()
 	const answers = []

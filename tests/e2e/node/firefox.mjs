@@ -13,6 +13,7 @@ const browser = await puppeteer.launch({
 		'network.proxy.type': 1, 'network.proxy.http': host, 'network.proxy.http_port': +port,
 		'network.proxy.ssl': host, 'network.proxy.ssl_port': +port, 'network.proxy.no_proxies_on': '',
 		'network.proxy.allow_hijacking_localhost': true, 'network.negotiate-auth.trusted-uris': '.lab.test',
+		'network.negotiate-auth.allow-proxies': true, 'network.dns.localDomains': 'proxy.lab.test',
 		'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false,
 		'network.dns.disablePrefetch': true, 'browser.safebrowsing.update.enabled': false,
 		'services.settings.server': 'http://127.0.0.1:9/', 'toolkit.telemetry.enabled': false,
