@@ -4,7 +4,10 @@
 #include <string.h>
 
 const struct command commands[] = {
-	{"serve", cli_serve, "[-c FILE]", "Runs the proxy."},
+	{"serve", cli_serve,
+     "[-c FILE | --parent HOST:PORT... --account NAME [--nt-hash-file FILE | --password]\n"
+     "      [--listen ADDRESS]... [--clients NETWORK]... [--direct PATTERN]...]",
+     "Runs the proxy: with settings from a file, or for one user, who is asked for the password of the parent."},
 	{"check", cli_check, "[-c FILE] [--resolve] [--json]", "Reads the settings and says what is wrong with them."},
 	{"route", cli_route, "[-c FILE] [--listen ADDRESS] [--from ADDRESS] [--method METHOD] [--resolve] [--json] URL",
      "Says where a request would go, and why."},

@@ -1,5 +1,4 @@
 /* `fairlead serve`: reads the settings, opens logs and listeners, starts the workers, and then waits for signals. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "cli/notify.h"
+#include "cli/serve_options.h"
+#include "cli/single_user.h"
 #include "console/console.h"
 #include "net/offload.h"
 #include "net/resolve.h"
@@ -30,7 +31,8 @@ enum {
 static const struct responder *const responders[] = {&console_responder, NULL};
 
 struct program {
-	const char *given; /* the file named with -c, or NULL */
+	struct serve_options options;
+	struct single_user single_user; /* if the options are for one */
 	struct edition *edition;
 	struct port *ports;
 	struct log *events;
@@ -42,7 +44,7 @@ struct program {
 
 /* ---- settings */
 
-static int load(const char *given, struct settings **out)
+static int load_file(const char *given, struct settings **out)
 {
 	char path[4096];
 	struct complaints c;
@@ -57,6 +59,11 @@ static int load(const char *given, struct settings **out)
 	buf_fini(&text);
 	complaints_fini(&c);
 	return error;
+}
+
+static int load(const struct program *p, struct settings **out)
+{
+	return p->options.single_user ? single_user_load(&p->single_user, out) : load_file(p->options.file, out);
 }
 
 static int make_tls(struct edition *e)
@@ -341,7 +348,7 @@ static void reload(struct program *p)
 {
 	struct settings *s = NULL;
 	struct edition *next = NULL;
-	if (load(p->given, &s) != 0 || edition_new(s, &next) != 0 || open_events(p, next->settings) != 0) {
+	if (load(p, &s) != 0 || edition_new(s, &next) != 0 || open_events(p, next->settings) != 0) {
 		COUNT(reloads_refused_total);
 		edition_unref(next);
 		log_event(LOG_ERROR, "reload: the new settings are refused, the old ones stay in force (try: fairlead check)");
@@ -443,6 +450,9 @@ static void say_ready(const struct program *p)
 		log_event(LOG_INFO, "%s on %s", s->listens[i].role == ROLE_CONSOLE ? "console" : "proxy", at);
 	}
 	log_event(LOG_INFO, "ready: fairlead %s, %u workers, settings from %s", FAIRLEAD_VERSION, s->workers, s->source);
+	struct port *first = s->listen_count ? port_of((struct program *)(uintptr_t)p, s->listens[0].address) : NULL;
+	if (p->options.single_user && first)
+		single_user_say_ready(&p->single_user, listener_addr(first->listener));
 	notify_ready();
 }
 
@@ -461,6 +471,7 @@ static void free_all(struct program *p)
 	log_events_to(NULL, LOG_INFO);
 	log_close(p->events);
 	log_writer_stop(LOG_WAIT_MS);
+	single_user_fini(&p->single_user);
 }
 
 static int start(struct program *p, struct settings *s)
@@ -482,33 +493,26 @@ static int start(struct program *p, struct settings *s)
 	return error ? error : atomic_load(&p->failed);
 }
 
-static int parse(int argc, char **argv, const char **file)
-{
-	static const struct option options[] = {{"config", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
-	for (int c; (c = getopt_long(argc, argv, "c:", options, NULL)) != -1;) {
-		if (c != 'c')
-			return -EINVAL;
-		*file = optarg;
-	}
-	return optind == argc ? 0 : -EINVAL;
-}
-
 int cli_serve(int argc, char **argv)
 {
 	struct program p = {0};
 	struct settings *s = NULL;
 	sigset_t set;
-	if (parse(argc, argv, &p.given) != 0) {
-		fputs("usage: fairlead serve [-c FILE]\n", stderr);
-		return 2;
+	if (!serve_options_parse(argc, argv, &p.options))
+		return command_usage("serve");
+	if (p.options.single_user && single_user_init(&p.single_user, &p.options) != 0) {
+		single_user_fini(&p.single_user);
+		return EXIT_NOT_FINE;
 	}
 	sigemptyset(&set);
 	for (const int *n = (const int[]){SIGHUP, SIGUSR1, SIGTERM, SIGINT, 0}; *n; n++)
 		sigaddset(&set, *n);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (load(p.given, &s) != 0)
-		return 1;
+	if (load(&p, &s) != 0) {
+		single_user_fini(&p.single_user);
+		return EXIT_NOT_FINE;
+	}
 	if (log_writer_start() != 0 || getrandom(&p.process.id, sizeof(p.process.id), 0) != sizeof(p.process.id))
 		return 1;
 	p.process.responders = responders;

@@ -52,7 +52,8 @@ static void write_probe(struct attempt *a, enum auth_scheme scheme, struct span 
 	buf_add(to, SPAN("\r\nMax-Forwards: 0\r\n"));
 	if (token.n)
 		buf_addf(to, "Proxy-Authorization: %s %.*s\r\n", scheme_name(scheme), SPAN_ARG(token));
-	via_add(to, 1, span_of(x->settings->pseudonym));
+	if (x->route.via_header)
+		via_add(to, 1, span_of(x->settings->pseudonym));
 	buf_add(to, SPAN("\r\n"));
 }
 

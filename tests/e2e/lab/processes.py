@@ -54,7 +54,7 @@ def accepts(port):
 class Process:
     """One program in a process group of its own, its output in a file."""
 
-    def __init__(self, lab, name, argv, *, env=None, cwd=None, limits=None):
+    def __init__(self, lab, name, argv, *, env=None, cwd=None, limits=None, stdin=subprocess.DEVNULL):
         self.name = name
         self.output = os.path.join(lab.directory, f"{name}.out")
 
@@ -65,7 +65,7 @@ class Process:
                 resource.setrlimit(which, value)
 
         with open(self.output, "ab") as out:
-            self.popen = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            self.popen = subprocess.Popen([str(a) for a in argv], stdin=stdin, stdout=out, stderr=out,
                                           env={**os.environ, **(env or {})}, cwd=cwd or lab.directory,
                                           start_new_session=True, preexec_fn=prepare)
         self.pid = self.popen.pid

@@ -68,7 +68,7 @@ static const struct {
 	const char *prints[5];
 } rows[] = {
 	/* how it is called */
-	{"fairlead", EXIT_USAGE, {"fairlead serve [-c FILE]", "fairlead check", "fairlead route"}},
+	{"fairlead", EXIT_USAGE, {"fairlead serve [-c FILE | --parent", "fairlead check", "fairlead route"}},
 	{"fairlead frobnicate", EXIT_USAGE, {"there is no command frobnicate", "fairlead serve"}},
 	{"fairlead help", EXIT_FINE, {"fairlead serve", "fairlead version"}},
 	{"fairlead --help", EXIT_FINE, {"fairlead serve"}},
