@@ -122,8 +122,10 @@ static enum step judge_407(struct exchange *x)
 	x->parent_asked = true;
 	if (may_start_over(x))
 		return start_over(x);
-	return end_with(x, END_PARENT_SIGN_IN_FAILED, 0,
-	                "it asked in the middle of a connection, when the request was on its way already");
+	return end_with(
+		x, END_PARENT_SIGN_IN_FAILED, 0,
+		"it asked in the middle of a connection, when the request was on its way already; a Fairlead does so with "
+		"every request while its listener does not name this proxy in intermediaries");
 }
 
 enum step judge_answer(struct exchange *x)

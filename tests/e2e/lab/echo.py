@@ -36,6 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
         digest, length = hashlib.sha256(), 0
         for piece in self._body():
             digest.update(piece)
+            self.server.received += len(piece)
             length += len(piece)
         path = self.path.split("?")[0]
         if path == "/slow":
@@ -72,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
+    received = 0  # bytes of bodies, in all
 
     def handle_error(self, request, client_address):
         pass

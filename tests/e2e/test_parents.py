@@ -1,0 +1,467 @@
+"""The proxy signs in to its parents with credentials of its own: Squid that really verifies, a second Fairlead, and parents that misbehave."""
+
+import base64
+import hashlib
+import os
+import threading
+import time
+
+import pytest
+
+import ntlm
+from lab import echo
+from lab.curl import curl
+from lab.echo import Echo
+from lab.fairlead import absolute
+from lab.kdc import Kdc
+from lab.parents import Parent
+from lab.processes import wait_until
+from lab.proxy_signin import Accounts
+from lab.wire import Closed, ScriptedOrigin, ok, token68
+
+PASSWORD = "Canary-4711-svc"
+SECRETS = [PASSWORD, base64.b64encode(f"svc:{PASSWORD}".encode()).decode(), base64.b64encode(f"LAB\\svc:{PASSWORD}".encode()).decode(),
+           ntlm.md4(PASSWORD.encode("utf-16le")).hex()]
+MEGABYTES = 100
+
+
+@pytest.fixture
+def secret(lab):
+    """Writes a 0600 file; gives its path."""
+    def write(text=PASSWORD, mode=0o600):
+        return lab.write(f"secret{lab.number('secret')}", text + "\n", mode)
+    return write
+
+
+@pytest.fixture
+def child(fairlead, secret):
+    """A proxy with a parent. None of its files and pages may ever show the secret."""
+    made = []
+
+    def make(port, scheme="ntlm", credentials=None, host="127.0.0.1", account=r"LAB\svc", send="always", file=None, **pieces):
+        if credentials is None:
+            credentials = f"account = '{account}'  password-file = \"{file or secret()}\""
+        block = f"credentials {{ scheme = {{{scheme}}}  send = {send}  {credentials} }}" if credentials else ""
+        made.append(fairlead(upstreams=f'upstream office {{ member "{host}:{port}" {{ }}  {block} }}',
+                             routes='route { to = {"direct.lab.test", "site1.lab.test"}  via = direct }\nroute { to = {"*"}  via = office }', **pieces))
+        return made[-1]
+
+    yield make
+    for proxy in made:
+        proxy._console("/metrics")
+        seen = proxy.process.printed() + str(proxy.metrics())
+        for name in os.listdir(proxy.folder):
+            with open(os.path.join(proxy.folder, name), errors="replace") as f:
+                seen += f.read()
+        assert not [s for s in SECRETS if s in seen], "a secret was written down"
+
+
+class Kind:
+    """A parent of one kind, and how the proxy is told to sign in to it."""
+
+    def __init__(self, kind, lab, fairlead, child, secret):
+        self.kind, self.parent = kind, None
+        self.options = dict(scheme="ntlm")
+        if kind == "fairlead":
+            accounts = Accounts(lab, svc=PASSWORD)
+            self.second = fairlead(name="proxy2.lab.test", listen='sign-on = {ntlm}  accounts = {local}  intermediaries = {"127.0.0.1"}',
+                                   more=f'accounts local {{ file = "{accounts.file}" }}')
+            self.options["account"], port, self.user = "svc", self.second.port, "svc"
+        elif kind.startswith("negotiate"):
+            kdc = lab.part(Kdc)
+            self.parent = Parent(lab, "negotiate")
+            file = secret("Secret2")
+            self.user = "bob@LAB.TEST" if kind == "negotiate-password" else "HTTP/proxy2.lab.test@LAB.TEST"
+            self.options = dict(scheme="negotiate", host="proxy3.lab.test", env={"KRB5_CONFIG": kdc.config}, credentials={
+                "negotiate-password": f'account = "bob@LAB.TEST"  password-file = "{file}"',
+                "negotiate-keytab": f'account = "HTTP/proxy2.lab.test"  keytab = "{kdc.keytab}"'}[kind])
+            port = self.parent.port
+        else:
+            self.parent = Parent(lab, kind)
+            port = self.parent.port
+            self.user = {"ntlm": r"LAB\svc", "basic": "svc"}[kind]
+            if kind == "basic":
+                self.options = dict(scheme="basic", account="svc")
+        self.proxy = child(port, **self.options)
+
+    def rows(self, mark=0):
+        """(status, method, user) as the parent saw them, our own questions left out."""
+        if self.parent:
+            found = [(r["status"], r["method"], r["user"].replace("%5C", "\\").replace("\\\\", "\\")) for r in self.parent.since()]
+        else:
+            found = [(r["sc-status"], r["cs-method"], r["cs-username"]) for r in self.second.log(1)]
+        return [r for r in found if r[1] in ("GET", "POST", "CONNECT")]
+
+
+@pytest.fixture(params=["ntlm", "negotiate-password", "negotiate-keytab", "basic", "fairlead"])
+def kind(request, lab, fairlead, child, secret):
+    return Kind(request.param, lab, fairlead, child, secret)
+
+
+@pytest.fixture
+def page(lab):
+    return f"origin.lab.test:{lab.part(Echo).port}"
+
+
+def wait_rows(kind, n):
+    return wait_until(lambda: len(kind.rows()) >= n and kind.rows(), f"{n} rows of the parent")
+
+
+# ---- what works
+
+
+def test_get_connect_and_many_requests(kind, page):
+    with kind.proxy.connect() as c:
+        for i in range(10):
+            answer = c.ask(absolute(page, f"/{i}"))
+            assert answer.status == 200, answer.body
+    answer, = curl(kind.proxy.url, f"http://{page}/tunnel", "-p")
+    assert answer.status == 200, answer
+    rows = wait_rows(kind, 11)
+    assert [r for r in rows if r[1] == "GET"] == [("200", "GET", kind.user)] * 10
+    assert ("200", "CONNECT", kind.user) in rows
+    assert not [r for r in rows if r[0] == "407"], "no request of a client is ever answered by 407"
+
+
+def test_a_hundred_megabytes_are_sent_once(kind, page, lab):
+    """Never more than Squid can pass on: it drops a connection whose client is faster than the origin, without any proxy before it too."""
+    piece, origin = os.urandom(1 << 17), lab.part(Echo).server
+    size, got = MEGABYTES << 20, origin.received
+    digest = hashlib.sha256()
+    before = kind.proxy.memory()
+    with kind.proxy.connect(60) as c:
+        c.send(absolute(page, "/upload", "POST", f"Content-Length: {size}\r\n"))
+        for sent in range(0, size, len(piece)):
+            digest.update(piece)
+            c.send(piece)
+            wait_until(lambda: origin.received - got >= sent, "the origin to get on", 10, 0.0005)
+        words = echo.parse(c.response().body.decode())
+    assert (words["length"], words["sha256"]) == (str(size), digest.hexdigest())
+    assert origin.received - got == size, "sent more than once"
+    assert kind.proxy.memory() < before + 32_000_000
+    assert [r for r in wait_rows(kind, 1) if r[1] == "POST"] == [("200", "POST", kind.user)]
+
+
+def storm(proxy, page, clients, each):
+    """Each on a connection of its own, all at once; the statuses."""
+    statuses, gate = [], threading.Barrier(clients)
+
+    def run():
+        gate.wait()
+        try:
+            with proxy.connect(30) as c:
+                for i in range(each):
+                    statuses.append(c.ask(absolute(page, f"/{i}")).status)
+        except (Closed, OSError) as e:
+            statuses.append(e)
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return statuses
+
+
+def test_sixty_four_clients_at_once(kind, page):
+    assert storm(kind.proxy, page, 64, 10) == [200] * 640
+    if kind.parent and kind.kind == "ntlm":
+        time.sleep(0.2)
+        assert 1 <= len(kind.parent.proofs()) <= 72, "one sign-in for each connection, not for each request"
+    assert kind.proxy.metric("parent_sign_ins_total") <= 72
+
+
+def test_a_parent_that_restarts(lab, child, page):
+    parent = Parent(lab, "ntlm")
+    proxy = child(parent.port)
+    assert proxy.ask(absolute(page)).status == 200
+    parent.stop()
+    assert proxy.ask(absolute(page)).status in (502, 503, 504)
+    parent.start()
+    assert [proxy.ask(absolute(page)).status for _ in range(6)] == [200] * 6
+
+
+def test_a_parent_that_offers_several(lab, child, page):
+    parent = Parent(lab, "basic", "ntlm")
+    proxy = child(parent.port, scheme="negotiate, ntlm, basic")
+    assert proxy.ask(absolute(page)).status == 200
+    assert {r["user"].replace("%5C", "\\") for r in parent.since() if r["method"] == "GET"} <= {r"LAB\svc", r"LAB\\svc"}
+    assert not [r for r in parent.since() if r["token"].startswith("Basic")]
+
+
+def test_a_fairlead_that_does_not_know_us_as_intermediary_is_named(lab, fairlead, child, page):
+    """It sees Via, takes the connection for one of many users, and asks for a sign-in with every request."""
+    accounts = Accounts(lab, svc=PASSWORD)
+    second = fairlead(name="proxy2.lab.test", listen="sign-on = {ntlm}  accounts = {local}", more=f'accounts local {{ file = "{accounts.file}" }}')
+    text = must_be_12201(child(second.port, account="svc").ask(absolute(page)), "parent-sign-in-failed")
+    assert "intermediaries" in text
+
+
+# ---- a parent that allows anonymous as well: the case behind 12201
+
+
+def test_a_parent_that_allows_anonymous_is_said_so(lab, child, page):
+    parent = Parent(lab, "ntlm", anonymous=True)
+    must_be_12201(child(parent.port).ask(absolute(page)), "parent-did-not-ask")
+    assert child(parent.port, send="when-asked").ask(absolute(page)).status == 200
+    assert not [r for r in parent.since() if r["method"] == "GET" and r["status"] != "200"]
+
+
+def test_kerberos_and_basic_are_sent_unasked(lab, child, page):
+    parent, kdc = Parent(lab, "negotiate", "basic", anonymous=True), lab.part(Kdc)
+    kerberos = child(parent.port, "negotiate", f'account = "HTTP/proxy2.lab.test"  keytab = "{kdc.keytab}"', "proxy3.lab.test",
+                     env={"KRB5_CONFIG": kdc.config})
+    assert kerberos.ask(absolute(page)).status == 200
+    assert any(r["token"].startswith("Negotiate") for r in parent.since())
+    mark = parent.mark()
+    assert child(parent.port, "basic", account="svc").ask(absolute(page)).status == 200
+    assert [r["token"].split("%20")[0].split(" ")[0] for r in parent.since(mark) if r["method"] == "GET"] == ["Basic"]
+    mark = parent.mark()
+    assert child(parent.port, "basic", account="svc", send="when-asked").ask(absolute(page)).status == 200
+    assert not parent.proofs(mark), "when-asked: nobody asked"
+
+
+# ---- passwords that are wrong
+
+
+def test_a_password_wrong_from_the_start_is_tried_once(lab, child, secret, page):
+    parent = Parent(lab, "ntlm")
+    file = secret("wrong")
+    proxy = child(parent.port, file=file, workers=2)
+    answers = [proxy.ask(absolute(page)) for _ in range(10)]
+    assert storm(proxy, page, 10, 1) == [502] * 10
+    proxy.reload()
+    time.sleep(0.5)
+    answers += [proxy.ask(absolute(page)) for _ in range(10)]
+    assert {a.status for a in answers} == {502}
+    must_be_12201(answers[0], "parent-refused-us")
+    must_be_12201(answers[-1], "parent-sign-in-held")
+    time.sleep(0.2)
+    assert len(parent.proofs()) == 1
+    assert not [r for r in parent.since() if r["method"] == "GET"]
+    with open(file, "w") as f:
+        f.write(PASSWORD + "\n")
+    assert proxy.ask(absolute(page)).status == 200, "a corrected secret is used at once"
+
+
+def test_a_storm_with_a_wrong_password_is_one_attempt(lab, child, secret, page):
+    parent = Parent(lab, "ntlm")
+    proxy = child(parent.port, file=secret("wrong"), workers=2)
+    assert set(storm(proxy, page, 64, 1)) == {502}
+    time.sleep(0.2)
+    assert len(parent.proofs()) == 1
+
+
+@pytest.mark.parametrize("scheme", ["basic", "negotiate"])
+def test_a_wrong_password_by_the_other_schemes(lab, child, secret, page, scheme):
+    parent, kdc = Parent(lab, scheme), lab.part(Kdc)
+
+    def refusals():
+        with open(f"{kdc.folder}/kdc.log") as f:
+            return sum("PREAUTH_FAILED: bob@" in line for line in f)
+
+    before = refusals()
+    account = "svc" if scheme == "basic" else "bob@LAB.TEST"
+    proxy = child(parent.port, scheme, host="proxy3.lab.test", account=account, file=secret("wrong"), env={"KRB5_CONFIG": kdc.config})
+    answers = [proxy.ask(absolute(page)) for _ in range(6)]
+    assert {a.status for a in answers} == {502}
+    must_be_12201(answers[-1], "parent-sign-in-held" if scheme == "basic" else None)
+    time.sleep(0.2)
+    if scheme == "basic":
+        assert len(parent.proofs()) == 1
+    else:
+        assert not parent.proofs() and refusals() - before <= 2, "one attempt, which the library may make with two types of keys"
+
+
+def test_a_password_that_goes_wrong_later_is_tried_thrice_at_most(lab, child, secret, page):
+    parent = Parent(lab, "ntlm")
+    file = secret()
+    proxy = child(parent.port, file=file)
+    assert proxy.ask(absolute(page)).status == 200
+    mark = parent.mark()
+    parent.winbind.set_password("svc", "Changed9-x")
+    try:
+        statuses = [curl(proxy.url, f"http://{page}/", "-p")[0].status for _ in range(12)]  # CONNECT: a new connection each
+        assert 200 not in statuses
+        time.sleep(0.2)
+        assert 1 <= len(parent.proofs(mark)) <= 3
+        with open(file, "w") as f:
+            f.write("Changed9-x\n")
+        answer, = curl(proxy.url, f"http://{page}/", "-p")
+        assert answer.status == 200
+    finally:
+        parent.winbind.set_password("svc", PASSWORD)
+
+
+# ---- each sub-reason, named everywhere
+
+
+def must_be_12201(answer, name):
+    assert answer.status == 502, (answer.start, answer.body)
+    page, status = answer.body.decode(), answer.get("Proxy-Status")
+    assert "12201" in page and "12201" in status, (page, status)
+    if name:
+        assert name in page and name in status, (name, page)
+    assert "helpdesk@lab.test" in page
+    return page
+
+
+def challenge_of(scheme="NTLM"):
+    return (f"HTTP/1.1 407 X\r\nProxy-Authenticate: {scheme} {base64.b64encode(ntlm.challenge()[0]).decode()}\r\n"
+            "Content-Length: 0\r\n\r\n")
+
+
+def kind_of(request):
+    """0: no token, else the type of the NTLM message."""
+    token = token68(request.get("Proxy-Authorization"), "NTLM")
+    return ntlm.message_type(base64.b64decode(token)) if token else 0
+
+
+BARE = "HTTP/1.1 407 X\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n{}\r\n"
+
+
+def letting_in(wire, request):
+    """Answers one leg, or False when the request carries no token."""
+    which = kind_of(request)
+    if which == 1:
+        wire.send(challenge_of())
+    elif which == 3:
+        wire.send(ok("welcome"))
+    return which in (1, 3)
+
+
+def closes_after_type_1(wire):
+    assert kind_of(wire.request()) == 1
+
+
+def closes_after_type_3(wire):
+    letting_in(wire, wire.request())
+    wire.request()
+
+
+def refuses(wire):
+    while True:
+        if kind_of(wire.request()) == 1:
+            wire.send(challenge_of())
+        else:
+            wire.send(BARE.format(""))
+
+
+def offers_basic(wire):
+    while True:
+        wire.request()
+        wire.send("HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n")
+
+
+def asks_nobody(wire):
+    while True:
+        wire.request()
+        wire.send(ok("for everybody"))
+
+
+@pytest.mark.parametrize("name, script, options", [
+    ("parent-wants-sign-in", refuses, dict(credentials="")),
+    ("parent-did-not-ask", asks_nobody, {}),
+    ("parent-offers-other", offers_basic, {}),
+    ("parent-refused-us", refuses, {}),
+    ("parent-closed-sign-in", closes_after_type_1, {}),
+    ("parent-closed-sign-in", closes_after_type_3, {}),
+    ("parent-sign-in-failed", refuses, dict(credentials="account = 'LAB\\svc'  password-file = \"/nonexistent/secret\"")),
+    ("parent-sign-in-failed", refuses, dict(scheme="negotiate", credentials='account = "bob@LAB.TEST"  ccache = "/nonexistent"')),
+])
+def test_each_sub_reason_is_named(child, page, name, script, options, kdc):
+    with ScriptedOrigin(script) as parent:
+        proxy = child(parent.port, **options, env={"KRB5_CONFIG": kdc.config}, host="proxy3.lab.test")
+        text = must_be_12201(proxy.ask(absolute(page)), name)
+        assert f"proxy3.lab.test:{parent.port}" in text or "office" in text
+        row, = proxy.log(1)
+        assert (row["sc-status"], row["sc-win32-status"], row["x-end"]) == ("502", "12201", name)
+        tunnel = proxy.ask(f"CONNECT {page} HTTP/1.1\r\nHost: {page}\r\n\r\n", 10)
+        assert tunnel.status == 502 and "12201" in tunnel.reason
+        counted = [k for k, v in proxy.metrics().items() if name in k and v >= 1]
+        assert counted, "no counter"
+
+
+def test_held_is_named(child, page):
+    with ScriptedOrigin(refuses) as parent:
+        proxy = child(parent.port)
+        must_be_12201(proxy.ask(absolute(page)), "parent-refused-us")
+        must_be_12201(proxy.ask(absolute(page)), "parent-sign-in-held")
+        assert [r["x-end"] for r in proxy.log(2)] == ["parent-refused-us", "parent-sign-in-held"]
+    proxy.wait_event("refused our credentials for account")
+
+
+# ---- parents that behave oddly
+
+
+def test_a_parent_that_forgets_us_in_mid_connection(child, page):
+    """A GET is asked again on a connection signed in anew; the client sees nothing."""
+    served = []
+
+    def forgets(wire):
+        answered = 0
+        while True:
+            request = wire.request()
+            if letting_in(wire, request):
+                continue
+            if answered:
+                wire.send(BARE.format(""))
+                continue
+            answered += 1
+            served.append(request.uri)
+            wire.send(ok("page"))
+
+    with ScriptedOrigin(forgets) as parent:
+        proxy = child(parent.port, workers=1)
+        with proxy.connect() as c:
+            for i in range(4):
+                answer = c.ask(absolute(page, f"/{i}"))
+                assert (answer.status, answer.body) == (200, b"page"), answer.body
+        assert len(served) == 4
+
+
+def test_a_parent_that_closes_with_its_bare_challenge(child, page):
+    def closes(wire):
+        while True:
+            request = wire.request()
+            if not letting_in(wire, request):
+                if request.method == "TRACE":
+                    wire.send(BARE.format("Connection: close\r\n"))
+                    return
+                wire.send(ok("page"))
+
+    with ScriptedOrigin(closes) as parent:
+        proxy = child(parent.port, send="when-asked")
+        assert [proxy.ask(absolute(page)).body for _ in range(3)] == [b"page"] * 3
+
+
+def test_credentials_go_to_nobody_who_is_not_named(child, page):
+    """A site, and another parent's site, that asks as a proxy would."""
+    seen = []
+
+    def asks(wire):
+        while True:
+            seen.append(wire.request())
+            wire.send(BARE.format(""))
+
+    with ScriptedOrigin(asks) as site, ScriptedOrigin(lambda w: None) as parent:
+        proxy = child(parent.port)
+        answer = proxy.ask(absolute(f"site1.lab.test:{site.port}"))
+        assert answer.status in (407, 502)
+        assert len(seen) == 1 and seen[0].get("Proxy-Authorization") is None and seen[0].method == "GET"
+
+
+def test_a_clients_own_credentials_for_us_do_not_go_to_the_parent(child, page):
+    heads = []
+
+    def lets_in(wire):
+        while True:
+            request = wire.request()
+            heads.append(request)
+            if not letting_in(wire, request):
+                wire.send(ok("page"))
+
+    with ScriptedOrigin(lets_in) as parent:
+        proxy = child(parent.port)
+        assert proxy.ask(absolute(page, fields="Proxy-Authorization: Basic Zm9vOmJhcg==\r\n")).status == 200
+        assert not [h for h in heads if "Basic" in (h.get("Proxy-Authorization") or "")]
