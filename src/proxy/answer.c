@@ -32,10 +32,20 @@ static bool drain_request(struct exchange *x)
 			return false;
 		if (step == BODY_DATA)
 			continue;
-		if (stream_read(&x->client->stream, x->in,
-		                clock_after(worker_now(), x->settings->timeouts.request_body)) <= 0)
+		if (stream_read(&x->client->stream, x->in, clock_after(worker_now(), x->settings->timeouts.request_body)) <= 0)
 			return false;
 	}
+}
+
+/* A client that waits before it sends its body is told to: whether the body will come would else be anybody's guess, and the connection, on which
+ * its sign-in goes on, would have to end. */
+static void ask_for_body(struct exchange *x)
+{
+	if (x->record.end != END_SIGN_IN_LEG || !x->expects_continue)
+		return;
+	if (stream_write_span(&x->client->stream, SPAN("HTTP/1.1 100 Continue\r\n\r\n"),
+	                      clock_after(worker_now(), x->settings->timeouts.write)) == 0)
+		x->expects_continue = false;
 }
 
 void linger(struct exchange *x)
@@ -85,6 +95,7 @@ enum step refuse(struct exchange *x)
 		x->reset_client = true;
 		return STEP_FINISH;
 	}
+	ask_for_body(x);
 	bool body_is_read = head_was_read(x) && drain_request(x) && !sent_ahead(x);
 	/* A leg of a sign-in needs its connection. */
 	x->close_client |= !body_is_read || (x->client->close_soon && x->record.end != END_SIGN_IN_LEG);

@@ -499,6 +499,26 @@ def test_a_body_goes_along_with_every_leg(signing, origin):
         assert (answer.status, answer.body) == (200, b"length=1000000")
 
 
+def test_a_body_that_waits_is_taken_with_a_leg(signing, origin):
+    """Expect and a length together with type 1: the connection must last."""
+    fields = "Content-Length: 4\r\nExpect: 100-continue\r\n"
+    with signing().connect() as c:
+        c.send(absolute(origin.authority, "/", "POST", fields + proxy_type1()))
+        assert c.response().status == 100
+        c.send("body")
+        challenge = c.response()
+        assert challenge.status == 407 and not challenge.closes
+        c.send(absolute(origin.authority, "/", "POST", fields + proxy_type3(challenge, "alice")))
+        c.send("body")
+        while (answer := c.response()).status == 100:
+            pass
+        assert (answer.status, answer.body) == (200, b"length=4")
+    empty = "Content-Length: 0\r\nExpect: 100-continue\r\n"
+    with signing().connect() as c:
+        assert c.ask(absolute(origin.authority, "/", "POST", empty + proxy_type1())).status == 407
+        assert c.ask(absolute(origin.authority)).status == 407, "and nothing is awaited"
+
+
 def test_a_client_of_http_1_0_is_offered_basic_alone(signing, origin):
     proxy = signing()
     old = proxy.ask(absolute(origin.authority, version="1.0"))
