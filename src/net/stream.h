@@ -42,7 +42,8 @@ MUST_CHECK int stream_write(struct stream *s, struct iovec *iov, int count, mono
 MUST_CHECK int stream_write_span(struct stream *s, struct span text, mono_ms deadline);
 /* Moves up to `n` bytes from one plain stream to another through a pipe, without copying them. Bytes moved (0: end), or
  * -errno; -EOPNOTSUPP where it cannot (TLS, no pipe to be had): copy instead. The times are without progress, of either
- * side; *sink says whether it was `to` that failed. After an error with bytes in the pipe both are shut down. */
+ * side; *sink says whether it was `to` that failed. After an error with bytes in the pipe `to` is shut down, and what is
+ * read from `from` has a hole: its owner may still write to it, and closes it. */
 MUST_CHECK int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_t read_ms, int64_t write_ms,
                                  bool *sink);
 /* Ends our sending direction (FIN, or close_notify and FIN). */

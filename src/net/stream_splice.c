@@ -108,11 +108,9 @@ int64_t stream_splice(struct stream *from, struct stream *to, uint64_t n, int64_
 		*sink = r != 0;
 		moved += (uint64_t)got;
 	}
-	/* What is stuck in the pipe has left `from` and will never reach `to`: neither can go on. Their owners close them. */
-	if (p->held > 0) {
-		shutdown(from->watch.fd, SHUT_RDWR);
+	/* What is stuck in the pipe has left `from` and will never reach `to`: nothing may follow it there. But `from` can still be told why. */
+	if (p->held > 0)
 		shutdown(to->watch.fd, SHUT_RDWR);
-	}
 	pipe_give_back(p);
 	return r == 0 ? (int64_t)moved : r;
 }

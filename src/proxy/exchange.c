@@ -301,6 +301,8 @@ enum step identify(struct exchange *x)
 	enum parse_fault fault = target_parse(&x->request, &x->target);
 	if (fault != PARSE_OK)
 		return refuse_target(x, fault);
+	if (x->target.authority.n) /* it is what counts, whatever the Host field says (RFC 9112 3.2.2) */
+		x->record.host = x->target.authority;
 	if (is_for_console(x)) {
 		x->responder = service_self()->process->responders[0];
 		return STEP_ANSWER;

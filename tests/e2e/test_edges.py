@@ -85,6 +85,34 @@ def test_a_client_in_mid_body_gets_an_early_answer_and_an_orderly_end(proxy):
         assert c.sock.recv(100) == b"", "a reset would have raised"
 
 
+def test_an_answer_given_before_a_large_body_is_not_lost_with_the_rest_of_it(proxy):
+    """The server answers and closes while the body streams in: what is on its way to it is lost, what it said is not."""
+    def script(w):
+        w.request(body=False)
+        w.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    piece = "x" * 100_000
+    for _ in range(12):
+        with ScriptedOrigin(script) as o, proxy.connect() as c:
+            try:
+                c.send(absolute(o.authority, "/", "POST", "Content-Length: 10000000\r\n"))
+                for _ in range(100):
+                    c.send(piece)
+            except OSError:
+                pass
+            assert c.response().status == 401
+
+
+def test_a_page_names_the_host_of_the_target_whatever_the_host_field_says(proxy):
+    port = free_port()
+    with proxy.connect() as c:
+        c.send(f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: bank.example\r\n\r\n")
+        answer = c.response()
+    assert answer.status == 502
+    assert b"bank.example" not in answer.body and f"127.0.0.1:{port}".encode() in answer.body
+    wait_until(lambda: any(row["cs-host"] == f"127.0.0.1:{port}" for row in proxy.log()), "the host in the log")
+
+
 @pytest.mark.parametrize("refused_by", ["us", "the parent"])
 def test_bytes_behind_a_refused_connect_are_never_a_request(fairlead, refused_by):
     """They were meant for the tunnel, and may be anybody's choice."""
