@@ -324,13 +324,9 @@ static void tune_ports(struct program *p)
 			listener_tune(port->listener, (unsigned)(p->edition->settings->timeouts.tcp_keepalive / 1000));
 }
 
+/* Those that go leave first: "127.0.0.1:3128" would be in the way of "*:3128". */
 static void settle_ports(struct program *p, const struct settings *s)
 {
-	for (unsigned i = 0; i < s->listen_count; i++) {
-		struct port *port = port_of(p, s->listens[i].address);
-		if (!port && open_port(p, s, &s->listens[i], &port) == 0)
-			tell_workers(p, listen_on, port);
-	}
 	for (struct port *port = p->ports; port; port = port->next) {
 		bool wanted = false;
 		for (unsigned i = 0; i < s->listen_count; i++)
@@ -341,6 +337,11 @@ static void settle_ports(struct program *p, const struct settings *s)
 		port->removed = true;
 		listener_free(port->listener);
 		port->listener = NULL;
+	}
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		struct port *port = port_of(p, s->listens[i].address);
+		if (!port && open_port(p, s, &s->listens[i], &port) == 0)
+			tell_workers(p, listen_on, port);
 	}
 }
 

@@ -565,6 +565,17 @@ def test_a_reload_keeps_a_sign_in_and_opens_and_closes_listeners(fairlead):
         wait_until(lambda: not accepts(extra), "the port to close")
 
 
+def test_a_reload_may_widen_an_address_that_is_in_its_own_way(fairlead):
+    proxy = fairlead()
+    extra = free_port()
+    for n, address in enumerate((f"127.0.0.1:{extra}", f"*:{extra}", f"127.0.0.1:{extra}"), 1):
+        proxy.write_settings(more=f'listen "{address}" {{ name = "second.lab.test" }}')
+        proxy.reload()
+        proxy.wait_metric("reloads_total", lambda v, n=n: v == n)
+        with ScriptedOrigin(answering(ok())) as o, wire.connect(extra) as c:
+            assert c.ask(absolute(o.authority)).status == 200, address
+
+
 def test_a_reload_that_takes_the_parent_away_leaves_the_signed_in_and_the_tunnels(fairlead):
     """A pin has its route for life; a tunnel too. What begins now goes the new way."""
     def parent_script(w):
