@@ -14,6 +14,8 @@ const struct command commands[] = {
 	{"account", cli_account,
      "add|set|list|remove [NAME] [--file FILE] [--groups GROUP,GROUP] [--disabled|--enabled] [--password]",
      "Makes and changes the accounts that Fairlead verifies itself. Asks for the password."},
+	{"import", cli_import, "cntlm|squid FILE",
+     "Prints the settings that mean the same as another program's, and names what has no place in them."},
 	{"version", cli_version, "", "Prints the versions of Fairlead and its libraries."},
 	{"help", cli_help, "", "Prints this."},
 	{NULL, NULL, NULL, NULL},

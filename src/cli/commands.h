@@ -23,6 +23,7 @@ int cli_serve(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_route(int argc, char **argv);
 int cli_account(int argc, char **argv);
+int cli_import(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
