@@ -275,7 +275,11 @@ static void add_listen(struct squid *s, struct span address, struct span tls, st
 	buf_addf(to, "listen '%.*s' {\n", SPAN_ARG(address));
 	if (s->clients_open && !(s->signs_in && s->sign_on.n))
 		buf_adds(to, "\tclients = {'*'}\n");
-	else if (s->clients.n && !s->clients_open)
+	else if (s->clients_open)
+		buf_adds(to,
+		         "\t# Squid let in whoever signs in: name your networks\n"
+		         "\tclients = {'127.0.0.0/8', '::1', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'}\n");
+	else if (s->clients.n)
 		buf_addf(to, "\tclients = {%s}\n", buf_text(&s->clients));
 	buf_addf(to, "\tconnect-ports = {%s}\n", s->connect_ports.n ? buf_text(&s->connect_ports) : "any");
 	add_sign_on(s, to);
@@ -349,6 +353,25 @@ static void compose(struct squid *s, struct buf *to)
 	add_access(s, to);
 }
 
+/* A line that ends in a backslash goes on in the next. Lines keep their numbers: what was joined leaves empty lines behind. */
+static struct span join_lines(struct span text, char *room)
+{
+	size_t n = 0, joined = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		bool at_end = i + 1 < text.n && text.p[i] == '\\' && text.p[i + 1] == '\n';
+		if (at_end) {
+			room[n++] = ' ';
+			joined++;
+			i++;
+			continue;
+		}
+		room[n++] = text.p[i];
+		for (; text.p[i] == '\n' && joined > 0; joined--)
+			room[n++] = '\n';
+	}
+	return span_make(room, n);
+}
+
 static void read_acls(struct squid *s, struct span text)
 {
 	struct span line, word;
@@ -364,8 +387,11 @@ void import_squid(const char *file, struct span text, struct buf *to)
 {
 	struct squid *s = calloc(1, sizeof(*s));
 	struct span line;
-	if (!s) {
+	char *joined = malloc(text.n + 1);
+	if (!s || !joined) {
 		to->error = -ENOMEM;
+		free(joined);
+		free(s);
 		return;
 	}
 	struct buf *const pieces[] = {&s->ports,   &s->listen_tls,    &s->members, &s->credentials,
@@ -375,12 +401,13 @@ void import_squid(const char *file, struct span text, struct buf *to)
 		buf_init(pieces[i], PIECE_MOST);
 	s->lines.file = file;
 	squid_acls_init(s);
-	read_acls(s, text);
+	read_acls(s, join_lines(text, joined));
 	while (import_next_line(&s->lines, &line))
 		take_line(s, line);
 	compose(s, to);
 	squid_acls_fini(s);
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
 		buf_fini(pieces[i]);
+	free(joined);
 	free(s);
 }

@@ -145,6 +145,16 @@ http_port 3128
     assert errors(lab, text) == []
 
 
+def test_lines_go_on_behind_a_backslash_and_keep_their_numbers(lab):
+    text = imported(lab, "squid", """acl net src 10.0.0.0/8 \\
+    192.168.0.0/16
+http_access allow net
+wondrous_option on
+""")
+    assert "from = {'10.0.0.0/8', '192.168.0.0/16'}" in text and "squid.conf:4: wondrous_option" in text
+    assert errors(lab, text) == []
+
+
 @pytest.mark.parametrize("words, status", [([], 2), (["cntlm"], 2), (["nginx", "f"], 2), (["cntlm", "/nonexistent"], 1)])
 def test_how_it_is_called(words, status):
     assert subprocess.run([BINARY, "import", *words], capture_output=True, timeout=20).returncode == status
