@@ -219,6 +219,8 @@ static const struct setting timeout_rows[] = {
 	       "Without any progress in sending."),
 	NUMBER("handshake", TIME, timeout_settings, handshake, 10, 10 * MINUTE, "10s",
 	       "For the TLS handshake with a server."),
+	NUMBER("sign-in-age", TIME, timeout_settings, sign_in_age, 1000, 30 * DAY, "10h",
+	       "How long a sign-in of a client on one connection is believed before he is asked again."),
 	NUMBER("sign-in", TIME, timeout_settings, sign_in, 100, 10 * MINUTE, "15s",
            "For verifying who a client is, the wait for a free thread included; then 503."),
 	NUMBER("resolve", TIME, timeout_settings, resolve, 10, 10 * MINUTE, "5s",

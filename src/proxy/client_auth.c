@@ -19,6 +19,7 @@ void client_auth_fini(struct client_auth *auth)
 {
 	acceptor_free(auth->acceptor);
 	identity_unref(auth->who);
+	edition_unref(auth->edition);
 	*auth = (struct client_auth){0};
 }
 
@@ -32,7 +33,9 @@ bool client_auth_in_handshake(const struct client_auth *auth)
 /* A step that may outlive its exchange: it owns the acceptor until it is taken back. Counted by its two holders. */
 struct verification {
 	struct ref ref;
+	struct edition *edition; /* counted: the acceptor's policy lives in it */
 	struct acceptor *acceptor;
+	size_t text_n;
 	struct challenge credentials;
 	struct acceptor_answer answer;
 	char text[]; /* what the credentials' spans point to */
@@ -46,6 +49,8 @@ static void verification_unref(void *arg)
 	acceptor_free(v->acceptor);
 	identity_unref(v->answer.who);
 	buf_fini(&v->answer.token);
+	edition_unref(v->edition);
+	explicit_bzero(v->text, v->text_n); /* a Basic password may be in it */
 	free(v);
 }
 
@@ -69,6 +74,7 @@ static struct verification *verification_new(const struct challenge *c)
 	struct verification *v = calloc(1, sizeof(*v) + c->name.n + c->token.n + c->parameters.n);
 	if (!v)
 		return NULL;
+	v->text_n = c->name.n + c->token.n + c->parameters.n;
 	char *at = v->text;
 	ref_init(&v->ref);
 	v->credentials = *c;
@@ -86,6 +92,7 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 	if (!v)
 		return -ENOMEM;
 	v->acceptor = TAKE(auth->acceptor);
+	v->edition = edition_ref(auth->edition);
 	ref_take(&v->ref);
 	int error = offload(service_self()->process->sign_in_lane, verify, v, verification_unref,
 	                    clock_after(worker_now(), x->settings->timeouts.sign_in));
@@ -102,8 +109,12 @@ static int verify_credentials(struct exchange *x, const struct acceptor_policy *
                               struct acceptor_answer *answer)
 {
 	struct client_auth *auth = &x->client->auth;
-	if (!auth->acceptor)
+	if (!auth->acceptor || (auth->edition != x->lease->edition && !acceptor_in_handshake(auth->acceptor))) {
+		acceptor_free(auth->acceptor);
+		edition_unref(auth->edition);
+		auth->edition = edition_ref(x->lease->edition);
 		auth->acceptor = acceptor_new(policy, tls_stream_bindings(&x->client->stream));
+	}
 	if (!auth->acceptor)
 		return -ENOMEM;
 	if (acceptor_will_block(auth->acceptor, c))
@@ -205,8 +216,9 @@ static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 	identity_unref(before);
 	client->auth.in_doubt = false;
 	client->auth.who = lasts ? identity_ref(x->who) : NULL;
+	client->auth.since = worker_now();
 	if (answer->token.n)
-		x->auth_info = arena_printf(&x->arena, "Proxy-Authentication-Info: %s %.*s\r\n", scheme_name(answer->scheme),
+		x->auth_info = arena_printf(&x->arena, "Proxy-Authenticate: %s %.*s\r\n", scheme_name(answer->scheme),
 		                            SPAN_ARG(buf_span(&answer->token)));
 	return STEP_AUTHORIZE;
 }
@@ -253,8 +265,9 @@ static void forget_if_stale(struct exchange *x)
 	struct client_auth *auth = &x->client->auth;
 	if (!auth->who || pin_set_in_handshake(&x->client->pins))
 		return;
+	bool fresh = worker_now() - auth->since < x->settings->timeouts.sign_in_age;
 	const struct verifier *v = sign_on_verifier(x->lease->edition->sign_on, auth->who->verifier);
-	if (!v || !v->generation || v->generation(v, auth->who->name) == auth->who->generation)
+	if (fresh && (!v || !v->generation || v->generation(v, auth->who->name) == auth->who->generation))
 		return;
 	identity_unref(TAKE(auth->who));
 }

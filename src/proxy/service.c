@@ -16,6 +16,12 @@ struct service *service_self(void)
 	return mine;
 }
 
+struct edition *edition_ref(struct edition *e)
+{
+	ref_take(&e->ref);
+	return e;
+}
+
 void edition_unref(struct edition *e)
 {
 	if (!e || !ref_drop(&e->ref))

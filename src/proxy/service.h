@@ -26,7 +26,8 @@ struct edition {
 	struct sign_on *sign_on; /* who verifies clients */
 	_Atomic(mono_ms) **member_down_until; /* [upstream][member]: what one worker found out, all know */
 };
-void edition_unref(struct edition *e);
+struct edition *edition_ref(struct edition *e);
+void edition_unref(struct edition *e); /* NULL is fine */
 
 /* One worker's counted hold on an edition: no atomic operation an exchange. */
 struct lease {

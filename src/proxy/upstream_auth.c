@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/kerberos.h"
 #include "base/cleanup.h"
 #include "base/counters.h"
 #include "base/encode.h"
@@ -151,6 +152,8 @@ static int probe(struct attempt *a, enum auth_scheme scheme, struct span token)
 		error = read_answer_head(a, scheme, &framing);
 	if (!error)
 		error = drain_answer(a, &framing);
+	if (!error && lent_length(&a->in) > 0) /* what nobody asked for */
+		error = -EPROTO;
 	lent_give_back(&a->in);
 	return error;
 }
@@ -230,16 +233,18 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 			                                   auth_reason_sentence(s->answer.reason));
 			return FAILED;
 		}
-		bool last = s->answer.step == AUTH_STEP_DONE || s->answer.token.n == 0;
 		*error = probe(a, scheme, buf_span(&s->answer.token));
 		if (*error)
 			return *error == -ETIMEDOUT || *error == -ECANCELED ? FAILED : CLOSED;
 		if (a->status != 407)
-			return leg == 0 && !last && scheme == SCHEME_NTLM ? NOT_ASKED : SIGNED_IN;
+			return initiator_has_proved(s->initiator) ? SIGNED_IN : NOT_ASKED;
 		if (!a->token && leg == 0 && !a->offers[scheme])
 			return NOT_OFFERED;
-		if (!a->token)
+		if (!a->token) {
+			if (scheme == SCHEME_NEGOTIATE)
+				kerberos_forget(&s->credentials.with);
 			return REFUSED;
+		}
 		if (!a->keeps)
 			return CLOSED;
 	}
