@@ -3,8 +3,6 @@
 import base64
 import os
 import re
-import ssl
-import statistics
 import subprocess
 import time
 
@@ -18,7 +16,7 @@ from lab.domain import Domain
 from lab.echo import Echo
 from lab.fairlead import absolute
 from lab.processes import Process, wait_until
-from lab.proxy_signin import (Accounts, network_of, proxy_authorization, proxy_basic, proxy_type1, proxy_type3, sign_in_to_proxy)
+from lab.proxy_signin import (Accounts, network_of, proxy_basic, proxy_type1, proxy_type3, sign_in_to_proxy)
 from lab.signin import type1_fields, type3_fields
 from lab.winbind import Winbind
 from lab.wire import Closed, ScriptedOrigin, ok
