@@ -79,7 +79,7 @@ static void take_https_port(struct squid *s, struct span rest)
 static void take_login(struct squid *s, struct span login)
 {
 	struct buf *to = &s->credentials;
-	const char *colon = memchr(login.p, ':', login.n);
+	const char *colon = login.n ? memchr(login.p, ':', login.n) : NULL;
 	struct span name = span_make(login.p, colon ? (size_t)(colon - login.p) : login.n);
 	if (to->n || login.n == 0)
 		return;
