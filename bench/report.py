@@ -16,7 +16,7 @@ BEGIN, END = "<!-- tables: written by bench/run --write -->", "<!-- end of table
 def version_of(command):
     try:
         out = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
-        return (out.stdout + out.stderr).strip().splitlines()[0]
+        return (out.stdout + out.stderr).strip().splitlines()[0].split(" - http")[0]
     except (OSError, IndexError, subprocess.TimeoutExpired):
         return "not there"
 
