@@ -205,8 +205,8 @@ static void text_says_it_line_by_line(void **state)
 		"What happened: The parent head-office (proxy1.example:8080) requires proxy-to-proxy authentication (407), and this "
 		"proxy has no credentials for it.\n"
 		"In detail:     the parent offers Negotiate, NTLM\n"
-		"What to do:    Write a credentials block into its upstream block; or let the parent serve this proxy's address without sign-in, or lead these sites past it by a route "
-		"block.\n"
+		"What to do:    Write a credentials block into its upstream block; or let the parent serve this proxy's "
+		"address without sign-in, or lead these sites past it by a route block.\n"
 		"Whom to ask:   helpdesk@example\n"
 		"Reference:     12201 parent-wants-sign-in, exchange 1f3a9c-00000042\n");
 	assert_int_equal(a.body.n, expected.n);
