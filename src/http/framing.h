@@ -10,8 +10,8 @@ enum body_kind { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_CLOSE };
 
 struct framing {
 	enum body_kind kind;
-	uint64_t length;      /* of BODY_LENGTH */
-	bool keep_alive;      /* what the sender of this head says of its connection, version and Connection considered */
+	uint64_t length; /* of BODY_LENGTH */
+	bool keep_alive; /* what the sender of this head says of its connection, version and Connection considered */
 };
 
 /* The head was accepted by head_parse_*(). */
@@ -27,19 +27,19 @@ enum {
 
 /* Reading a body: the state between two reads. */
 struct body_reader {
-	uint8_t kind;  /* enum body_kind */
+	uint8_t kind; /* enum body_kind */
 	uint8_t state;
-	uint8_t fault; /* enum parse_fault after BODY_BAD */
+	uint8_t fault;   /* enum parse_fault after BODY_BAD */
 	uint16_t line_n; /* bytes seen of the chunk line or trailer section being read */
 	uint16_t excess; /* framing bytes beyond what the payload explains: bounds the work that chunk lines make */
-	uint64_t left; /* of the present chunk or of BODY_LENGTH */
-	uint64_t total; /* payload bytes handed out */
+	uint64_t left;   /* of the present chunk or of BODY_LENGTH */
+	uint64_t total;  /* payload bytes handed out */
 };
 
 enum body_step {
 	BODY_DATA, /* *data is payload; call again with what is left */
 	BODY_MORE, /* all input used that can be; read more. Unused input must stay in front of what is read next */
-	BODY_END,  /* over; *data is the raw trailer section (chunked only; field lines each ending in CR LF, without the empty line), perhaps empty */
+	BODY_END, /* over; *data is the raw trailer section (chunked only; field lines each ending in CR LF, without the empty line), perhaps empty */
 	BODY_BAD,
 };
 

@@ -30,7 +30,7 @@ enum parse_fault {
 #define X(id, name, sentence) PARSE_##id,
 	PARSE_FAULTS(X)
 #undef X
-	PARSE_FAULT_LIMIT
+		PARSE_FAULT_LIMIT
 };
 const char *parse_fault_name(enum parse_fault f);
 const char *parse_fault_text(enum parse_fault f);
@@ -59,7 +59,7 @@ enum { FIELDS_MOST = 256 };
 
 struct head {
 	bool is_request;
-	uint8_t minor; /* HTTP/1.minor: 0 or 1 */
+	uint8_t minor;  /* HTTP/1.minor: 0 or 1 */
 	uint8_t method; /* enum method */
 	uint16_t status;
 	struct span method_text;
@@ -88,13 +88,17 @@ MUST_CHECK int head_find_end(struct span bytes, size_t *scanned, const struct he
 /* Parses a complete head as found by head_find_end(). `fields` has room for limits->fields. Checks syntax and limits, Host (present once
  * in 1.1 requests, at most once otherwise), that Content-Length and Transfer-Encoding are unambiguous (see framing.h), and
  * that Authorization and Proxy-Authorization stand once at the most. */
-MUST_CHECK enum parse_fault head_parse_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
-MUST_CHECK enum parse_fault head_parse_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
+MUST_CHECK enum parse_fault head_parse_request(struct head *h, struct span bytes, struct field *fields,
+                                               const struct head_limits *limits);
+MUST_CHECK enum parse_fault head_parse_response(struct head *h, struct span bytes, struct field *fields,
+                                                const struct head_limits *limits);
 
 /* Both in one pass, for bytes that mostly hold the whole head and perhaps more behind it: its length, or 0 if it is not all there or
  * not right. Then the two above say which; they agree with it on every head that it takes. */
-MUST_CHECK int head_take_request(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
-MUST_CHECK int head_take_response(struct head *h, struct span bytes, struct field *fields, const struct head_limits *limits);
+MUST_CHECK int head_take_request(struct head *h, struct span bytes, struct field *fields,
+                                 const struct head_limits *limits);
+MUST_CHECK int head_take_response(struct head *h, struct span bytes, struct field *fields,
+                                  const struct head_limits *limits);
 
 /* The first field of that name; NULL. */
 struct field *head_find(const struct head *h, enum field_id id);

@@ -5,8 +5,8 @@
 #ifndef FAIRLEAD_NET_RESOLVE_H
 #define FAIRLEAD_NET_RESOLVE_H
 
-#include "base/clock.h"
 #include "base/addr.h"
+#include "base/clock.h"
 
 struct resolve_settings {
 	const char *servers;    /* "127.0.0.1:5353,192.0.2.1"; NULL: those of /etc/resolv.conf */

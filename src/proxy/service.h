@@ -20,10 +20,10 @@ struct edition {
 	struct ref ref;
 	uint64_t number; /* never given out twice, as its address may be: a part of the pool's keys */
 	struct settings *settings;
-	struct log *access_log;  /* NULL: none */
-	struct tls_client **tls; /* one an upstream; NULL where it is plain */
-	struct tls_server **listen_tls; /* one a listener; NULL where it is plain */
-	struct sign_on *sign_on; /* who verifies clients */
+	struct log *access_log;               /* NULL: none */
+	struct tls_client **tls;              /* one an upstream; NULL where it is plain */
+	struct tls_server **listen_tls;       /* one a listener; NULL where it is plain */
+	struct sign_on *sign_on;              /* who verifies clients */
 	_Atomic(mono_ms) **member_down_until; /* [upstream][member]: what one worker found out, all know */
 };
 struct edition *edition_ref(struct edition *e);

@@ -234,7 +234,7 @@ static const struct mistake {
          "\tdirectory \"/\" { }\n"
          "}\n" LISTEN,
          "t.conf:1: error: site is not supported by this version yet: take it out\n"},
-			{"sign-on: nobody verifies", "listen \"127.0.0.1:3127\" { sign-on = {ntlm} }\n" LISTEN,
+		{"sign-on: nobody verifies", "listen \"127.0.0.1:3127\" { sign-on = {ntlm} }\n" LISTEN,
          "t.conf:1: error: listen 127.0.0.1:3127 offers ntlm, but nobody verifies it: add accounts = {\"...\"} and an accounts block\n"},
 		{"sign-on: unknown scheme", "listen \"127.0.0.1:3127\" { sign-on = {nltm} }\n" LISTEN,
          "t.conf:1: error: sign-on is one of anonymous|basic|ntlm|negotiate, not \"nltm\"; did you mean ntlm?\n"},

@@ -367,7 +367,7 @@ static void hold_idle_tunnels(void *arg)
 		/* Every tunnel has carried something. */
 		char x[5];
 		CHECK(write(c[1], "hello", 5) == 5);
-		for (ssize_t got = 0, n; got < 5; got += n > 0 ? n : 0) {
+		for (ssize_t got = 0, n; got<5; got += n> 0 ? n : 0) {
 			n = read(s[1], x, 5);
 			fiber_yield();
 		}

@@ -9,27 +9,27 @@
 #include "proxy/pin.h"
 #include "proxy/upstream_pool.h"
 
-static const char *const act_names[] = {"go-on",  "use-pool", "use-own",  "use-fresh",    "bind",
+static const char *const act_names[] = {"go-on",  "use-pool", "use-own",      "use-fresh", "bind",
                                         "let-go", "remember", "close-client", "impossible"};
 
 /* What is expected, written down apart from the code: one line a state, in the order of the events. "-" is impossible. */
 static const char *const expected[PIN_STATE_LIMIT][PIN_EVENT_LIMIT] = {
-    /*  plain                     first                   next                    challenged       continued        accepted
+	/*  plain                     first                   next                    challenged       continued        accepted
         once            refused            answered           closed             evicted */
-    [PIN_NONE] = {"none use-pool", "handshake use-fresh", "handshake use-fresh", "hinted bind", "-", "-",
-                  "-", "-", "none go-on", "none let-go", "none let-go"},
-    [PIN_HINTED] = {"hinted use-own", "handshake use-own", "handshake use-own", "hinted go-on", "hinted go-on", "-",
+	[PIN_NONE] = {"none use-pool", "handshake use-fresh", "handshake use-fresh", "hinted bind", "-", "-", "-", "-",
+                  "none go-on", "none let-go", "none let-go"},
+	[PIN_HINTED] = {"hinted use-own", "handshake use-own", "handshake use-own", "hinted go-on", "hinted go-on", "-",
                     "-", "-", "hinted go-on", "none let-go", "none let-go"},
-    [PIN_HANDSHAKE] = {"hinted use-own", "handshake use-own", "handshake use-own", "-", "handshake go-on", "signed-in go-on",
-                       "hinted go-on", "hinted go-on", "-", "broken remember", "-"},
-    [PIN_SIGNED_IN] = {"signed-in use-own", "renewing use-own", "renewing use-own", "signed-in go-on", "signed-in go-on", "-",
-                       "-", "-", "signed-in go-on", "lost remember", "lost remember"},
-    [PIN_RENEWING] = {"signed-in use-own", "renewing use-own", "renewing use-own", "-", "renewing go-on", "signed-in go-on",
-                      "hinted go-on", "signed-in go-on", "-", "lost remember", "-"},
-    [PIN_BROKEN] = {"none use-pool", "handshake use-fresh", "broken close-client", "-", "-", "-",
-                    "-", "-", "-", "broken go-on", "none let-go"},
-    [PIN_LOST] = {"lost close-client", "handshake use-fresh", "lost close-client", "-", "-", "-",
-                  "-", "-", "-", "lost go-on", "-"},
+	[PIN_HANDSHAKE] = {"hinted use-own", "handshake use-own", "handshake use-own", "-", "handshake go-on",
+                       "signed-in go-on", "hinted go-on", "hinted go-on", "-", "broken remember", "-"},
+	[PIN_SIGNED_IN] = {"signed-in use-own", "renewing use-own", "renewing use-own", "signed-in go-on",
+                       "signed-in go-on", "-", "-", "-", "signed-in go-on", "lost remember", "lost remember"},
+	[PIN_RENEWING] = {"signed-in use-own", "renewing use-own", "renewing use-own", "-", "renewing go-on",
+                      "signed-in go-on", "hinted go-on", "signed-in go-on", "-", "lost remember", "-"},
+	[PIN_BROKEN] = {"none use-pool", "handshake use-fresh", "broken close-client", "-", "-", "-", "-", "-", "-",
+                    "broken go-on", "none let-go"},
+	[PIN_LOST] = {"lost close-client", "handshake use-fresh", "lost close-client", "-", "-", "-", "-", "-", "-",
+                  "lost go-on", "-"},
 };
 
 static void every_event_in_every_state(void **unused)
@@ -112,35 +112,39 @@ static void converse(const struct leg *legs, size_t n)
 		assert_int_equal(s, legs[i].after);
 	}
 }
-#define CONVERSE(...)                                                    \
-	do {                                                                 \
-		static const struct leg legs[] = {__VA_ARGS__};                  \
-		converse(legs, sizeof(legs) / sizeof(legs[0]));                  \
+#define CONVERSE(...)                                   \
+	do {                                                \
+		static const struct leg legs[] = {__VA_ARGS__}; \
+		converse(legs, sizeof(legs) / sizeof(legs[0])); \
 	} while (0)
 
 static void ntlm_in_three_messages(void **unused)
 {
-	CONVERSE({PIN_EVENT_REQUEST_PLAIN, PIN_NONE}, {PIN_EVENT_CHALLENGED, PIN_HINTED}, {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE},
-	         {PIN_EVENT_CONTINUED, PIN_HANDSHAKE}, {PIN_EVENT_REQUEST_NEXT, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN},
+	CONVERSE({PIN_EVENT_REQUEST_PLAIN, PIN_NONE}, {PIN_EVENT_CHALLENGED, PIN_HINTED},
+	         {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_CONTINUED, PIN_HANDSHAKE},
+	         {PIN_EVENT_REQUEST_NEXT, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN},
 	         {PIN_EVENT_REQUEST_PLAIN, PIN_SIGNED_IN}, {PIN_EVENT_ANSWERED, PIN_SIGNED_IN});
 }
 
 static void a_wrong_password_leaves_nobody_signed_in(void **unused)
 {
-	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_CONTINUED, PIN_HANDSHAKE}, {PIN_EVENT_REQUEST_NEXT, PIN_HANDSHAKE},
-	         {PIN_EVENT_REFUSED, PIN_HINTED}, {PIN_EVENT_SERVER_CLOSED, PIN_NONE});
+	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_CONTINUED, PIN_HANDSHAKE},
+	         {PIN_EVENT_REQUEST_NEXT, PIN_HANDSHAKE}, {PIN_EVENT_REFUSED, PIN_HINTED},
+	         {PIN_EVENT_SERVER_CLOSED, PIN_NONE});
 }
 
 static void kerberos_sent_unasked(void **unused)
 {
-	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN}, {PIN_EVENT_SERVER_CLOSED, PIN_LOST},
-	         {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN});
+	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN},
+	         {PIN_EVENT_SERVER_CLOSED, PIN_LOST}, {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE},
+	         {PIN_EVENT_ACCEPTED, PIN_SIGNED_IN});
 }
 
 static void kerberos_for_each_request(void **unused)
 {
-	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED_ONCE, PIN_HINTED}, {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE},
-	         {PIN_EVENT_ACCEPTED_ONCE, PIN_HINTED}, {PIN_EVENT_SERVER_CLOSED, PIN_NONE}, {PIN_EVENT_REQUEST_PLAIN, PIN_NONE});
+	CONVERSE({PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED_ONCE, PIN_HINTED},
+	         {PIN_EVENT_REQUEST_FIRST, PIN_HANDSHAKE}, {PIN_EVENT_ACCEPTED_ONCE, PIN_HINTED},
+	         {PIN_EVENT_SERVER_CLOSED, PIN_NONE}, {PIN_EVENT_REQUEST_PLAIN, PIN_NONE});
 }
 
 /* ---- the set */
@@ -269,22 +273,22 @@ static void tokens_are_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(every_event_in_every_state),
-	    cmocka_unit_test(a_request_goes_where_a_connection_is),
-	    cmocka_unit_test(a_token_never_goes_over_the_pool),
-	    cmocka_unit_test(who_was_signed_in_is_never_sent_on_as_nobody),
-	    cmocka_unit_test(a_later_token_goes_only_where_the_handshake_began),
-	    cmocka_unit_test(a_handshake_is_never_evicted),
-	    cmocka_unit_test(ntlm_in_three_messages),
-	    cmocka_unit_test(a_wrong_password_leaves_nobody_signed_in),
-	    cmocka_unit_test(kerberos_sent_unasked),
-	    cmocka_unit_test(kerberos_for_each_request),
-	    cmocka_unit_test_setup_teardown(origins_are_kept_apart, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(the_least_used_hint_goes_first, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(a_signed_in_one_is_remembered_when_evicted, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(all_in_handshake_means_no_room, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(memories_do_not_grow_without_end, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(tokens_are_remembered, set_up, tear_down),
+		cmocka_unit_test(every_event_in_every_state),
+		cmocka_unit_test(a_request_goes_where_a_connection_is),
+		cmocka_unit_test(a_token_never_goes_over_the_pool),
+		cmocka_unit_test(who_was_signed_in_is_never_sent_on_as_nobody),
+		cmocka_unit_test(a_later_token_goes_only_where_the_handshake_began),
+		cmocka_unit_test(a_handshake_is_never_evicted),
+		cmocka_unit_test(ntlm_in_three_messages),
+		cmocka_unit_test(a_wrong_password_leaves_nobody_signed_in),
+		cmocka_unit_test(kerberos_sent_unasked),
+		cmocka_unit_test(kerberos_for_each_request),
+		cmocka_unit_test_setup_teardown(origins_are_kept_apart, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_least_used_hint_goes_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_signed_in_one_is_remembered_when_evicted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_in_handshake_means_no_room, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(memories_do_not_grow_without_end, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tokens_are_remembered, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
