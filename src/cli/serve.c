@@ -325,6 +325,45 @@ static void tune_ports(struct program *p)
 }
 
 /* Those that go leave first: "127.0.0.1:3128" would be in the way of "*:3128". */
+/* An address of ours that is about to go stands in its way: 127.0.0.1:3128 in that of *:3128. */
+static bool waits_for_ours(const struct program *p, const struct settings *s, const struct listen_settings *l)
+{
+	for (const struct port *port = p->ports; port; port = port->next) {
+		bool stays = false;
+		for (unsigned i = 0; i < s->listen_count; i++)
+			stays |= strcmp(s->listens[i].address, port->address) == 0;
+		if (!port->removed && !stays && addr_port(listener_addr(port->listener)) == addr_port(&l->addr))
+			return true;
+	}
+	return false;
+}
+
+/* Opens what the new settings add, before anything is given up for them. 0 or -errno. */
+static int open_new_ports(struct program *p, const struct settings *s)
+{
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		struct port *port = port_of(p, s->listens[i].address);
+		if (port || waits_for_ours(p, s, &s->listens[i]))
+			continue;
+		int error = open_port(p, s, &s->listens[i], &port);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Closes those opened since `first` was the newest: no worker knows them yet. */
+static void close_ports_before(struct program *p, const struct port *first)
+{
+	while (p->ports != first) {
+		struct port *port = p->ports;
+		p->ports = port->next;
+		listener_free(port->listener);
+		free(port->address);
+		free(port);
+	}
+}
+
 static void settle_ports(struct program *p, const struct settings *s)
 {
 	for (struct port *port = p->ports; port; port = port->next) {
@@ -349,7 +388,10 @@ static void reload(struct program *p)
 {
 	struct settings *s = NULL;
 	struct edition *next = NULL;
-	if (load(p, &s) != 0 || edition_new(s, &next) != 0 || open_events(p, next->settings) != 0) {
+	const struct port *known = p->ports;
+	if (load(p, &s) != 0 || edition_new(s, &next) != 0 || open_new_ports(p, next->settings) != 0 ||
+	    open_events(p, next->settings) != 0) {
+		close_ports_before(p, known);
 		COUNT(reloads_refused_total);
 		edition_unref(next);
 		log_event(LOG_ERROR, "reload: the new settings are refused, the old ones stay in force (try: fairlead check)");
@@ -358,6 +400,8 @@ static void reload(struct program *p)
 	struct edition *old = p->edition;
 	p->edition = next;
 	tell_workers(p, adopt, next);
+	for (struct port *port = p->ports; port != known; port = port->next)
+		tell_workers(p, listen_on, port);
 	settle_ports(p, next->settings);
 	tune_ports(p);
 	edition_unref(old);

@@ -142,7 +142,7 @@ const struct listen_settings *service_listen_settings(const struct lease *lease,
 
 uint64_t service_number(void)
 {
-	return (uint64_t)mine->index << 48 | ++mine->numbers;
+	return (uint64_t)mine->index << 40 | ++mine->numbers;
 }
 
 static char *put_hex(char *to, uint64_t value, unsigned digits)

@@ -576,6 +576,18 @@ def test_a_reload_may_widen_an_address_that_is_in_its_own_way(fairlead):
             assert c.ask(absolute(o.authority)).status == 200, address
 
 
+def test_a_reload_to_an_address_that_is_taken_changes_nothing(fairlead):
+    proxy = fairlead()
+    with socket.socket() as other, ScriptedOrigin(answering(ok("old port"))) as o:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        proxy.write_settings(more=f'listen "127.0.0.1:{other.getsockname()[1]}" {{ }}\nlisten "127.0.0.1:{free_port()}" {{ }}')
+        proxy.reload()
+        proxy.wait_metric("reloads_refused_total", lambda n: n == 1)
+        assert proxy.metric("reloads_total") == 0
+        assert proxy.ask(absolute(o.authority)).body == b"old port"
+
+
 def test_a_reload_that_takes_the_parent_away_leaves_the_signed_in_and_the_tunnels(fairlead):
     """A pin has its route for life; a tunnel too. What begins now goes the new way."""
     def parent_script(w):
