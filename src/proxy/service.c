@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "proxy/access_log.h"
 #include "proxy/client.h"
-#include "proxy/sign_on.h"
 #include "proxy/tunnel.h"
 
 static _Thread_local struct service *mine;
@@ -14,33 +13,6 @@ static _Thread_local struct service *mine;
 struct service *service_self(void)
 {
 	return mine;
-}
-
-struct edition *edition_ref(struct edition *e)
-{
-	ref_take(&e->ref);
-	return e;
-}
-
-void edition_unref(struct edition *e)
-{
-	if (!e || !ref_drop(&e->ref))
-		return;
-	for (unsigned i = 0; e->tls && i < e->settings->upstream_count; i++)
-		if (e->tls[i])
-			tls_client_free(e->tls[i]);
-	free(e->tls);
-	for (unsigned i = 0; e->listen_tls && i < e->settings->listen_count; i++)
-		if (e->listen_tls[i])
-			tls_server_free(e->listen_tls[i]);
-	free(e->listen_tls);
-	for (unsigned i = 0; e->member_down_until && i < e->settings->upstream_count; i++)
-		free(e->member_down_until[i]);
-	free(e->member_down_until);
-	sign_on_free(e->sign_on);
-	log_close(e->access_log);
-	settings_unref(e->settings);
-	free(e);
 }
 
 static struct lease *lease_new(struct edition *edition)

@@ -9,25 +9,12 @@
 #include "config/settings.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "proxy/edition.h"
 #include "proxy/record.h"
 #include "proxy/responder.h"
 #include "proxy/upstream_pool.h"
 
 enum { RESPONDERS_MOST = 4 };
-
-/* One generation of settings with what was opened for it. Shared by all workers, counted. */
-struct edition {
-	struct ref ref;
-	uint64_t number; /* never given out twice, as its address may be: a part of the pool's keys */
-	struct settings *settings;
-	struct log *access_log;               /* NULL: none */
-	struct tls_client **tls;              /* one an upstream; NULL where it is plain */
-	struct tls_server **listen_tls;       /* one a listener; NULL where it is plain */
-	struct sign_on *sign_on;              /* who verifies clients */
-	_Atomic(mono_ms) **member_down_until; /* [upstream][member]: what one worker found out, all know */
-};
-struct edition *edition_ref(struct edition *e);
-void edition_unref(struct edition *e); /* NULL is fine */
 
 /* One worker's counted hold on an edition: no atomic operation an exchange. */
 struct lease {
