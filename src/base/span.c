@@ -72,6 +72,15 @@ int span_to_u64(struct span s, uint64_t limit, uint64_t *out)
 	return 0;
 }
 
+struct span span_keep(char **at, struct span s)
+{
+	char *to = *at;
+	if (s.n)
+		memcpy(to, s.p, s.n);
+	*at += s.n;
+	return span_make(to, s.n);
+}
+
 char *span_dup(struct span s)
 {
 	char *copy = malloc(s.n + 1);

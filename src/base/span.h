@@ -54,6 +54,9 @@ bool span_next(struct span *rest, char separator, struct span *item);
 /* Decimal digits alone, at most `limit`. 0, or -EINVAL. */
 int span_to_u64(struct span s, uint64_t limit, uint64_t *out);
 
+/* Copies `s` to *at, moves *at behind it, and gives the copy: for texts that share one block. */
+struct span span_keep(char **at, struct span s);
+
 /* A terminated copy on the heap; NULL without memory. */
 char *span_dup(struct span s);
 

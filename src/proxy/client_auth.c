@@ -60,15 +60,6 @@ static void verify(void *arg)
 	acceptor_step(v->acceptor, &v->credentials, &v->answer);
 }
 
-static struct span keep(char **at, struct span s)
-{
-	char *to = *at;
-	if (s.n)
-		memcpy(to, s.p, s.n);
-	*at += s.n;
-	return span_make(to, s.n);
-}
-
 static struct verification *verification_new(const struct challenge *c)
 {
 	struct verification *v = calloc(1, sizeof(*v) + c->name.n + c->token.n + c->parameters.n);
@@ -78,9 +69,9 @@ static struct verification *verification_new(const struct challenge *c)
 	char *at = v->text;
 	ref_init(&v->ref);
 	v->credentials = *c;
-	v->credentials.name = keep(&at, c->name);
-	v->credentials.token = keep(&at, c->token);
-	v->credentials.parameters = keep(&at, c->parameters);
+	v->credentials.name = span_keep(&at, c->name);
+	v->credentials.token = span_keep(&at, c->token);
+	v->credentials.parameters = span_keep(&at, c->parameters);
 	return v;
 }
 

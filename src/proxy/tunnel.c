@@ -20,15 +20,6 @@ struct tunnel {
 };
 
 /* The record outlives the exchange: its texts move into one block with it. */
-static struct span keep(char **at, struct span s)
-{
-	char *to = *at;
-	if (s.n)
-		memcpy(to, s.p, s.n);
-	*at += s.n;
-	return span_make(to, s.n);
-}
-
 static struct tunnel *tunnel_new(const struct record *r)
 {
 	struct span hop = span_of(r->hop);
@@ -38,15 +29,15 @@ static struct tunnel *tunnel_new(const struct record *r)
 		return NULL;
 	char *at = t->text;
 	t->record = *r;
-	t->record.method = keep(&at, r->method);
-	t->record.uri = keep(&at, r->uri);
-	t->record.host = keep(&at, r->host);
-	t->record.user_agent = keep(&at, r->user_agent);
-	t->record.user = keep(&at, r->user);
-	t->record.next_hop = keep(&at, r->next_hop);
+	t->record.method = span_keep(&at, r->method);
+	t->record.uri = span_keep(&at, r->uri);
+	t->record.host = span_keep(&at, r->host);
+	t->record.user_agent = span_keep(&at, r->user_agent);
+	t->record.user = span_keep(&at, r->user);
+	t->record.next_hop = span_keep(&at, r->next_hop);
 	t->record.referer = SPAN_NONE;
 	t->record.detail = t->record.rule = t->record.remedy = NULL;
-	t->record.hop = keep(&at, hop).p;
+	t->record.hop = span_keep(&at, hop).p;
 	list_init(&t->link);
 	return t;
 }
