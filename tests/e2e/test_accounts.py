@@ -17,7 +17,7 @@ from lab.processes import wait_until
 
 @pytest.fixture
 def file(lab):
-    return f"{lab.folder(f'accounts{lab.number(str())}')}/accounts"
+    return f"{lab.folder(f'local-accounts{lab.number(str())}')}/accounts"
 
 
 def account(file, *arguments, password=None, **more):
