@@ -64,6 +64,7 @@ def test_a_reload_brings_the_new_certificate_and_keeps_connections(secure, lab):
             first = hashlib.sha256(old.getpeercert(True)).hexdigest()
             make_certificate(os.path.dirname(proxy.key), "listener", "proxy.lab.test")
             proxy.reload()
+            proxy.wait_metric("reloads_total", lambda n: n == 1)
             old.sendall(absolute(o.authority).encode())
             assert b"200" in old.recv(4096)
         renewed = ssl.create_default_context(cafile=proxy.certificate)
