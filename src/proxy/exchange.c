@@ -69,7 +69,7 @@ enum step cut_with(struct exchange *x, enum end_reason reason, int error)
 
 /* ---- READ_HEAD */
 
-static struct head_limits limits_of(const struct settings *s)
+struct head_limits limits_of(const struct settings *s)
 {
 	return (struct head_limits){.head = (uint32_t)s->limits.head,
 	                            .field = (uint32_t)s->limits.field,

@@ -6,6 +6,9 @@
 #include "proxy/exchange.h"
 #include "proxy/transfer.h"
 
+/* The limits of a head, as the settings have them. */
+struct head_limits limits_of(const struct settings *s);
+
 /* Ends with a page that names the rule and the line that would allow it. */
 enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer);
 /* What the pin for this origin says of the request: its own connection, a new one, any one, or not to send it. */

@@ -165,15 +165,13 @@ static bool is_clean(const struct exchange *x)
 
 void release_connection(struct exchange *x)
 {
+	bool clean = x->conn && is_clean(x);
 	struct upstream_conn *conn = TAKE(x->conn);
 	if (!conn) {
 		if (x->pin)
 			pin_without_connection(x->pin);
 		return;
 	}
-	x->conn = conn;
-	bool clean = is_clean(x);
-	x->conn = NULL;
 	if (x->pin && x->pin->conn == conn) {
 		if (!clean || !stream_is_quiet(&conn->stream))
 			pin_tell(x->pin, PIN_EVENT_SERVER_CLOSED);

@@ -108,10 +108,7 @@ static enum step parse_response(struct exchange *x, struct span head, const stru
 
 enum step receive_head(struct exchange *x)
 {
-	struct head_limits limits = {.head = (uint32_t)x->settings->limits.head,
-	                             .field = (uint32_t)x->settings->limits.field,
-	                             .target = (uint32_t)x->settings->limits.target,
-	                             .fields = (uint16_t)x->settings->limits.fields};
+	struct head_limits limits = limits_of(x->settings);
 	size_t scanned = 0;
 	for (;;) {
 		if (lent_length(&x->out) > 0) {

@@ -228,7 +228,11 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 	*error = s ? 0 : -ENOMEM;
 	for (unsigned leg = 0; !*error && leg < LEGS_MOST; leg++) {
 		*error = next_token(a, s);
-		if (*error || s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
+		if (*error) { /* a thread may still be at work on `s`: nothing of it is looked at */
+			a->x->record.detail = arena_printf(&a->x->arena, "%s: no token could be had in time", scheme_name(scheme));
+			return FAILED;
+		}
+		if (s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
 			a->x->record.detail = arena_printf(&a->x->arena, "%s: %s", scheme_name(scheme),
 			                                   auth_reason_sentence(s->answer.reason));
 			return FAILED;
