@@ -7,13 +7,13 @@ static const struct span names[FIELD_LIMIT] = {[FIELD_OTHER] = {"", 0},
 #undef X
 };
 
-/* Length and first letter tell all known names apart; one comparison then proves it. A new name gets its line here (the
- * unit test asks for every name of the table). */
+/* Length and first letter tell the known names apart (If-Match and If-Range have a fourth letter for it); one comparison
+ * then proves it. A new name gets its line here (the unit test asks for every name of the table). */
 #define KEY(length, first) ((length) << 8 | (first))
 
-static enum field_id candidate(size_t length, char first)
+static enum field_id candidate(struct span token)
 {
-	switch (KEY(length, (unsigned char)first | 0x20u)) {
+	switch (KEY(token.n, token.n ? (unsigned char)token.p[0] | 0x20u : 0)) {
 	case KEY(2, 't'):
 		return FIELD_TE;
 	case KEY(3, 'a'):
@@ -24,6 +24,8 @@ static enum field_id candidate(size_t length, char first)
 		return FIELD_DATE;
 	case KEY(4, 'h'):
 		return FIELD_HOST;
+	case KEY(5, 'r'):
+		return FIELD_RANGE;
 	case KEY(6, 'a'):
 		return FIELD_ACCEPT;
 	case KEY(6, 'c'):
@@ -38,6 +40,8 @@ static enum field_id candidate(size_t length, char first)
 		return FIELD_TRAILER;
 	case KEY(7, 'u'):
 		return FIELD_UPGRADE;
+	case KEY(8, 'i'):
+		return (token.p[3] | 0x20) == 'r' ? FIELD_IF_RANGE : FIELD_IF_MATCH;
 	case KEY(8, 'l'):
 		return FIELD_LOCATION;
 	case KEY(9, 'f'):
@@ -60,6 +64,8 @@ static enum field_id candidate(size_t length, char first)
 		return FIELD_AUTHORIZATION;
 	case KEY(13, 'c'):
 		return FIELD_CACHE_CONTROL;
+	case KEY(13, 'i'):
+		return FIELD_IF_NONE_MATCH;
 	case KEY(13, 'p'):
 		return FIELD_PROXY_SUPPORT;
 	case KEY(14, 'c'):
@@ -74,10 +80,14 @@ static enum field_id candidate(size_t length, char first)
 		return FIELD_WWW_AUTHENTICATE;
 	case KEY(17, 'f'):
 		return FIELD_FAIRLEAD_EXCHANGE;
+	case KEY(17, 'i'):
+		return FIELD_IF_MODIFIED_SINCE;
 	case KEY(17, 't'):
 		return FIELD_TRANSFER_ENCODING;
 	case KEY(18, 'p'):
 		return FIELD_PROXY_AUTHENTICATE;
+	case KEY(19, 'i'):
+		return FIELD_IF_UNMODIFIED_SINCE;
 	case KEY(19, 'p'):
 		return FIELD_PROXY_AUTHORIZATION;
 	case KEY(25, 'p'):
@@ -122,7 +132,7 @@ static bool same_token(const char *a, const char *b, size_t n)
 
 enum field_id field_id_of_token(struct span token)
 {
-	enum field_id id = candidate(token.n, token.n ? token.p[0] : 0);
+	enum field_id id = candidate(token);
 	return id != FIELD_OTHER && same_token(token.p, names[id].p, token.n) ? id : FIELD_OTHER;
 }
 

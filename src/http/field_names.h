@@ -16,6 +16,11 @@
 	X(FAIRLEAD_EXCHANGE, "Fairlead-Exchange")                 \
 	X(FORWARDED, "Forwarded")                                 \
 	X(HOST, "Host")                                           \
+	X(IF_MATCH, "If-Match")                                   \
+	X(IF_MODIFIED_SINCE, "If-Modified-Since")                 \
+	X(IF_NONE_MATCH, "If-None-Match")                         \
+	X(IF_RANGE, "If-Range")                                   \
+	X(IF_UNMODIFIED_SINCE, "If-Unmodified-Since")             \
 	X(KEEP_ALIVE, "Keep-Alive")                               \
 	X(LOCATION, "Location")                                   \
 	X(MAX_FORWARDS, "Max-Forwards")                           \
@@ -26,6 +31,7 @@
 	X(PROXY_CONNECTION, "Proxy-Connection")                   \
 	X(PROXY_STATUS, "Proxy-Status")                           \
 	X(PROXY_SUPPORT, "Proxy-Support")                         \
+	X(RANGE, "Range")                                         \
 	X(REFERER, "Referer")                                     \
 	X(SERVER, "Server")                                       \
 	X(SET_COOKIE, "Set-Cookie")                               \

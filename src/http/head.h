@@ -108,6 +108,8 @@ static inline bool head_has(const struct head *h, enum field_id id)
 }
 /* Its value, or an empty span with p == NULL. */
 struct span head_value(const struct head *h, enum field_id id);
+/* The value of a field that may stand only once; false if there is none or a second one. */
+bool head_single_value(const struct head *h, enum field_id id, struct span *value);
 /* True if a comma-separated list field, over all its lines, has this token (case folded). */
 bool head_has_token(const struct head *h, enum field_id id, struct span token);
 /* By name, for fields without a number. NULL if there is none. */

@@ -16,6 +16,18 @@ struct span head_value(const struct head *h, enum field_id id)
 	return f ? field_value(f) : SPAN_NONE;
 }
 
+bool head_single_value(const struct head *h, enum field_id id, struct span *value)
+{
+	const struct field *first = head_find(h, id);
+	if (!first)
+		return false;
+	for (const struct field *f = first + 1; f < h->fields + h->count; f++)
+		if (f->id == id)
+			return false;
+	*value = field_value(first);
+	return true;
+}
+
 bool head_has_token(const struct head *h, enum field_id id, struct span token)
 {
 	if (!head_has(h, id))
