@@ -305,6 +305,7 @@ static void reload(struct program *p)
 		return;
 	}
 	struct edition *old = p->edition;
+	edition_inherit(next, old);
 	p->edition = next;
 	tell_workers(p, adopt, next);
 	for (struct port *port = p->ports; port != known; port = port->next)

@@ -122,7 +122,9 @@ struct upstream_settings {
 	unsigned member_count;
 	struct upstream_tls_settings tls;
 	bool or_direct;
-	unsigned connections; /* at most, per member and process; 0: no limit but the general one */
+	unsigned connections;         /* at most, per member and process; 0: no limit but the general one */
+	int64_t probe, probe_timeout; /* of members that failed; 0: they are not probed */
+	const char *health;           /* a path that members answer by 2xx or 3xx; NULL: none (parents have none) */
 	struct credentials_settings credentials;
 };
 

@@ -143,6 +143,11 @@ static const struct setting upstream_rows[] = {
             "Whether requests go direct when no member answers."),
 	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
            "At most so many connections to each member; 0 for no limit."),
+	NUMBER("probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
+           "A member that failed is left out and tried in the background so often, until it answers; 0s: it is left out "
+           "for ten seconds, and then a request finds out."),
+	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",
+           "How long a member may take to answer such a probe."),
 	BLOCK("credentials", NULL, upstream_settings, credentials, credentials_block,
           "How Fairlead signs in to the members: the cure for error 12201."),
 };

@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "console/process.h"
 #include "proxy/end_reason.h"
+#include "proxy/members.h"
 
 /* Help texts and label values here are our own words without line ends, quotes or backslashes: nothing is to be escaped. */
 static void describe(struct buf *to, const char *prefix, const char *name, const char *type, const char *help)
@@ -57,6 +58,38 @@ static void add_ends(struct buf *to)
 	}
 }
 
+/* Somebody's own words as the value of a label. */
+static void label(struct buf *to, const char *name, const char *value)
+{
+	buf_addf(to, "%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			buf_addc(to, '\\');
+		buf_addc(to, *value);
+	}
+	buf_addc(to, '"');
+}
+
+static void member_up(struct buf *to, const struct upstream_settings *u, unsigned at, const struct member_state *m)
+{
+	buf_adds(to, "fairlead_member_up{");
+	label(to, "upstream", u->name);
+	buf_addc(to, ',');
+	label(to, "member", u->members[at].address);
+	buf_addf(to, "} %d\n", !member_is_down(m, clock_mono()));
+}
+
+static void add_members(const struct responder_request *request, struct buf *to)
+{
+	const struct settings *s = request->settings;
+	if (!request->members || !s->upstream_count)
+		return;
+	describe(to, "fairlead_", "member_up", "gauge", "1 while a member of an upstream answers, as far as is known");
+	for (unsigned i = 0; i < s->upstream_count; i++)
+		for (unsigned k = 0; k < s->upstreams[i].member_count; k++)
+			member_up(to, &s->upstreams[i], k, &request->members[i][k]);
+}
+
 /* Names that collectors know from every program (Prometheus' standard process metrics). What the system did not say is left out. */
 static void add_process(struct buf *to)
 {
@@ -92,5 +125,6 @@ void metrics_write(const struct responder_request *request, struct buf *to)
 	one(to, "fairlead_", "workers", "gauge", "worker threads", request->settings->workers);
 	add_counters(to);
 	add_ends(to);
+	add_members(request, to);
 	add_process(to);
 }

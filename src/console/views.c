@@ -3,6 +3,7 @@
 #include "base/counters.h"
 #include "console/process.h"
 #include "proxy/explain.h"
+#include "proxy/members.h"
 
 static void name_and_number(struct sheet *s, const char *name, int64_t n)
 {
@@ -47,6 +48,17 @@ static void fill_listeners(const struct responder_request *request, struct sheet
 	}
 }
 
+/* Whether it answers, as far as is known, and for how many seconds so. */
+static void tell_state(const struct member_state *m, struct sheet *s)
+{
+	mono_ms now = clock_mono(), since = m ? m->since : 0;
+	sheet_string(s, !m ? NULL : member_is_down(m, now) ? "down" : "up");
+	if (since)
+		sheet_number(s, (now - since) / 1000);
+	else
+		sheet_string(s, NULL);
+}
+
 static void fill_upstreams(const struct responder_request *request, struct sheet *s)
 {
 	const struct settings *settings = request->settings;
@@ -58,6 +70,7 @@ static void fill_upstreams(const struct responder_request *request, struct sheet
 			sheet_yes_no(s, u->members[k].backup);
 			sheet_yes_no(s, u->tls.on);
 			sheet_yes_no(s, u->or_direct);
+			tell_state(request->members ? &request->members[i][k] : NULL, s);
 		}
 	}
 }
@@ -152,7 +165,11 @@ static void fill_ends(const struct responder_request *request, struct sheet *s)
 const struct view views[] = {
 	{"process", "This process", true, {"what", "value"}, fill_process},
 	{"listeners", "Listeners", true, {"address", "role", "name", "clients", "intermediaries"}, fill_listeners},
-	{"upstreams", "Parents", true, {"upstream", "member", "backup", "tls", "or-direct"}, fill_upstreams},
+	{"upstreams",
+     "Parents",
+     true,
+     {"upstream", "member", "backup", "tls", "or-direct", "state", "for-s"},
+     fill_upstreams},
 	{"routes", "Routes, the first that matches wins", true, {"to", "via", "pin", "via-header", "line"}, fill_routes},
 	{"access", "Access rules, the first that matches wins", true, {"action", "rule", "line"}, fill_access},
 	{"ended", "How exchanges ended", true, {"reason", "count", "meaning"}, fill_ends_that_came},

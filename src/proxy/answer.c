@@ -145,7 +145,8 @@ static void fill_answer(struct exchange *x, struct responder_answer *answer)
 		                                    .head = &x->request,
 		                                    .path = x->target.path,
 		                                    .client = x->client->from,
-		                                    .draining = service_self()->draining};
+		                                    .draining = service_self()->draining,
+		                                    .members = x->lease->edition->members};
 		x->responder->answer(&request, answer);
 	} else if (x->request.method == METHOD_TRACE) {
 		echo_request(x, answer);

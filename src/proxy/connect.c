@@ -7,7 +7,7 @@
 #include "proxy/forward.h"
 #include "proxy/upstream_auth.h"
 
-enum { MEMBER_REST_MS = 10000, MEMBERS_MOST = 64 };
+enum { MEMBERS_MOST = 64 };
 
 static bool candidate_allowed(const struct addr *candidate, void *arg)
 {
@@ -86,13 +86,24 @@ static int shake_hands(struct exchange *x, const struct member_settings *member,
 	return error;
 }
 
+/* For one that is known to be down, and tried because all are, not longer than a probe would wait. */
+static mono_ms dial_deadline(const struct exchange *x, const struct member_settings *member)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	int64_t most = x->settings->timeouts.connect;
+	if (member && u->probe && u->probe_timeout < most &&
+	    member_is_down(&x->lease->edition->members[u->index][member - u->members], worker_now()))
+		most = u->probe_timeout;
+	return clock_after(worker_now(), most);
+}
+
 /* Dials one place. STEP_SEND with x->conn, or the step that ends the exchange, told by *reason. */
 static bool dial_one(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
                      enum end_reason *reason, int *error)
 {
 	struct dial d = {.host = member ? span_of(member->host) : x->host_folded,
 	                 .port = member ? member->port : x->target.port,
-	                 .deadline = clock_after(worker_now(), x->settings->timeouts.connect),
+	                 .deadline = dial_deadline(x, member),
 	                 .allowed = member ? NULL : candidate_allowed,
 	                 .allowed_arg = x,
 	                 .keepalive_s = (unsigned)(x->settings->timeouts.tcp_keepalive / 1000)};
@@ -223,18 +234,21 @@ static bool is_about_sign_in(enum end_reason r)
 static enum step connect_parent(struct exchange *x)
 {
 	const struct upstream_settings *u = x->route.upstream;
-	_Atomic(mono_ms) *down_until = x->lease->edition->member_down_until[u->index];
+	struct member_state *members = x->lease->edition->members[u->index];
 	unsigned order[MEMBERS_MOST], known = u->member_count < MEMBERS_MOST ? u->member_count : MEMBERS_MOST;
 	bool down[MEMBERS_MOST];
 	enum end_reason reason = END_NO_MEMBER;
 	int error = 0;
 	for (unsigned i = 0; i < known; i++)
-		down[i] = down_until[i] > worker_now();
+		down[i] = member_is_down(&members[i], worker_now());
 	unsigned count = upstream_order(u, &x->client->from, down, order);
 	for (unsigned i = 0; i < count; i++) {
 		const struct member_settings *member = &u->members[order[i]];
+		if (down[order[i]] && u->or_direct && u->probe) /* the prober will say when it answers */
+			break;
 		if (reach(x, member, &reason, &error)) {
-			down_until[order[i]] = 0;
+			if (down[order[i]] && !x->conn_reused)
+				member_answered(u, members, order[i], worker_now());
 			return STEP_SEND;
 		}
 		if (x->dial_again) {
@@ -248,11 +262,9 @@ static enum step connect_parent(struct exchange *x)
 			return end_with(x, reason, error, NULL);
 		if (reason == END_TOO_BUSY) /* not down: its connections are all in use */
 			continue;
-		down_until[order[i]] = clock_after(worker_now(), MEMBER_REST_MS);
 		COUNT(upstream_failovers_total);
 		x->record.next_hop = span_of(member->address);
-		log_event(LOG_WARNING, "parent %s: %s cannot be reached (%s)", u->name, member->address,
-		          end_reason_table[reason].name);
+		member_failed(u, members, order[i], end_reason_table[reason].name, worker_now());
 	}
 	if (!u->or_direct)
 		return end_with(x, count > 1 ? END_NO_MEMBER : reason, error, NULL);

@@ -27,9 +27,9 @@ void edition_unref(struct edition *e)
 		if (e->listen_tls[i])
 			tls_server_free(e->listen_tls[i]);
 	free(e->listen_tls);
-	for (unsigned i = 0; e->member_down_until && i < e->settings->upstream_count; i++)
-		free(e->member_down_until[i]);
-	free(e->member_down_until);
+	for (unsigned i = 0; e->members && i < e->settings->upstream_count; i++)
+		free(e->members[i]);
+	free(e->members);
 	sign_on_free(e->sign_on);
 	log_close(e->access_log);
 	settings_unref(e->settings);
@@ -80,18 +80,27 @@ static int make_listen_tls(struct edition *e)
 	return 0;
 }
 
-static int make_health(struct edition *e)
+static int make_members(struct edition *e)
 {
 	const struct settings *s = e->settings;
-	e->member_down_until = calloc(s->upstream_count + 1, sizeof(*e->member_down_until));
-	if (!e->member_down_until)
+	e->members = calloc(s->upstream_count + 1, sizeof(*e->members));
+	if (!e->members)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->upstream_count; i++) {
-		e->member_down_until[i] = calloc(s->upstreams[i].member_count + 1, sizeof(**e->member_down_until));
-		if (!e->member_down_until[i])
+		e->members[i] = calloc(s->upstreams[i].member_count + 1, sizeof(**e->members));
+		if (!e->members[i])
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+void edition_inherit(struct edition *e, const struct edition *old)
+{
+	const struct settings *s = e->settings, *before = old->settings;
+	for (unsigned i = 0; i < s->upstream_count; i++)
+		for (unsigned k = 0; k < before->upstream_count; k++)
+			if (strcmp(s->upstreams[i].name, before->upstreams[k].name) == 0)
+				members_inherit(&s->upstreams[i], e->members[i], &before->upstreams[k], old->members[k], clock_mono());
 }
 
 int edition_new(struct settings *s, struct edition **out)
@@ -106,7 +115,7 @@ int edition_new(struct settings *s, struct edition **out)
 	e->settings = s;
 	int error = make_parent_tls(e);
 	if (!error)
-		error = make_health(e);
+		error = make_members(e);
 	if (!error)
 		error = make_listen_tls(e);
 	if (!error)

@@ -8,12 +8,15 @@
 #include "config/settings.h"
 #include "http/head.h"
 
+struct member_state;
+
 struct responder_request {
 	const struct settings *settings;
 	const struct head *head;
 	struct span path; /* path and query */
 	struct addr client;
 	bool draining;
+	struct member_state *const *members; /* [upstream][member]; NULL: nothing is known of them */
 };
 
 struct responder_answer {

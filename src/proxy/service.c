@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "proxy/access_log.h"
 #include "proxy/client.h"
+#include "proxy/probe.h"
 #include "proxy/tunnel.h"
 
 static _Thread_local struct service *mine;
@@ -53,6 +54,10 @@ static int take_into_use(struct edition *edition)
 	if (mine->lease)
 		lease_drop(mine->lease);
 	mine->lease = lease;
+	if (mine->index == 0) {
+		prober_stop(mine->prober);
+		mine->prober = prober_start(edition);
+	}
 	const struct limit_settings *limits = &edition->settings->limits;
 	upstream_pool_limits(&mine->pool, (unsigned)limits->pool_idle, (unsigned)limits->pool_idle_per_server,
 	                     edition->settings->timeouts.pool_idle);
@@ -70,6 +75,7 @@ static void service_end(void *unused)
 	struct client *client;
 	LIST_EACH(client, &mine->clients, struct client, link)
 		client_cut(client);
+	prober_stop(mine->prober);
 	upstream_pool_fini(&mine->pool);
 	if (mine->lease)
 		lease_drop(mine->lease);

@@ -48,6 +48,7 @@ struct service {
 	bool draining;
 	uint64_t numbers; /* last number given out */
 	const struct process *process;
+	struct prober *prober; /* of the first worker; NULL: nothing to probe */
 };
 
 struct service *service_self(void);

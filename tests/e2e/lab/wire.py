@@ -202,8 +202,8 @@ class ScriptedOrigin:
     """Accepts connections and runs a script, a function of a Wire, on each: the n-th script for the n-th connection, the
     last one for all that follow. What a script raises is raised again by check()."""
 
-    def __init__(self, *scripts, seconds=10.0, backlog=128):
-        self.sock = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    def __init__(self, *scripts, seconds=10.0, backlog=128, port=0):
+        self.sock = socket.create_server(("127.0.0.1", port), backlog=backlog)
         self.port = self.sock.getsockname()[1]
         self.authority = f"origin.lab.test:{self.port}"
         self.scripts, self.seconds = scripts, seconds

@@ -11,6 +11,7 @@
 #include "console/views.h"
 #include "json_check.h"
 #include "proxy/end_reason.h"
+#include "proxy/members.h"
 
 struct asked {
 	struct responder_answer answer;
@@ -31,6 +32,8 @@ static struct pattern to_all = {.kind = PATTERN_ANY, .text = "*"};
 static struct route_settings route = {
 	.to = {&to_all, 1}, .via = VIA_UPSTREAM, .upstream = &upstream, .pin = true, .where = {"f", 12}};
 static struct access_settings rule = {.text = "access { action = deny  to = {\"*.test\"} }", .action = ACCESS_DENY};
+
+static struct member_state *const *members_known;
 
 static struct settings some_settings(struct listen_settings listens[2])
 {
@@ -58,7 +61,8 @@ static void ask_with(struct asked *a, const struct settings *settings, bool drai
 	*a = (struct asked){.answer = {.status = 404}};
 	buf_init(&a->answer.body, 1 << 20);
 	buf_init(&a->answer.fields, 4096);
-	struct responder_request r = {.settings = settings, .head = &head, .path = head.target, .draining = draining};
+	struct responder_request r = {
+		.settings = settings, .head = &head, .path = head.target, .draining = draining, .members = members_known};
 	console_responder.answer(&r, &a->answer);
 	assert_int_equal(buf_error(&a->answer.body), 0);
 	assert_int_equal(buf_error(&a->answer.fields), 0);
@@ -161,8 +165,25 @@ static void every_view_is_json(void **state)
 	assert_true(has(all.body, "\"listeners\":["));
 	assert_true(has(all.body,
 	                "{\"upstream\":\"head-office\",\"member\":\"proxy2.example:8080\",\"backup\":true,\"tls\":false,"
-	                "\"or-direct\":false}"));
+	                "\"or-direct\":false,\"state\":null,\"for-s\":null}"));
 	assert_true(has(all.body, "{\"address\":\"127.0.0.1:3129\",\"role\":\"console\",\"name\":null,"));
+}
+
+static void members_and_whether_they_answer(void **state)
+{
+	struct listen_settings listens[2];
+	struct settings s = some_settings(listens);
+	struct member_state known[2] = {{.down_until = NEVER, .since = clock_mono() - 90500}, {0}};
+	struct member_state *all[] = {known};
+	ASKED page, figures;
+	members_known = all;
+	ask_with(&page, &s, false, "GET /upstreams HTTP/1.1\r\nHost: c\r\nAccept: application/json\r\n\r\n");
+	assert_true(has(page.body, "\"state\":\"down\",\"for-s\":90}"));
+	assert_true(has(page.body, "\"state\":\"up\",\"for-s\":null}"));
+	ask_with(&figures, &s, false, "GET /metrics HTTP/1.1\r\nHost: c\r\n\r\n");
+	assert_true(has(figures.body, "fairlead_member_up{upstream=\"head-office\",member=\"proxy1.example:8080\"} 0\n"));
+	assert_true(has(figures.body, "fairlead_member_up{upstream=\"head-office\",member=\"proxy2.example:8080\"} 1\n"));
+	members_known = NULL;
 }
 
 static unsigned count_of(struct span text, char c)
@@ -442,6 +463,7 @@ int main(void)
 		cmocka_unit_test(pages_load_nothing_and_are_not_framed),
 		cmocka_unit_test(every_view_is_named_once_and_has_its_columns),
 		cmocka_unit_test(every_view_is_json),
+		cmocka_unit_test(members_and_whether_they_answer),
 		cmocka_unit_test(every_view_is_text_with_one_row_a_line),
 		cmocka_unit_test(every_view_is_html),
 		cmocka_unit_test(settings_are_text_not_markup),
