@@ -77,6 +77,27 @@ static bool somebody_signs_in(const struct settings *s)
 	return false;
 }
 
+static bool is_about(const struct access_settings *a, const struct listen_settings *l)
+{
+	for (unsigned i = 0; i < a->listen.count; i++)
+		if (strcmp(a->listen.items[i], l->address) == 0)
+			return true;
+	return a->listen.count == 0;
+}
+
+/* Who asks nobody cannot know whom the rule is for. */
+static void check_listeners_of_rule(const struct settings *s, const struct access_settings *a, struct complaints *c)
+{
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		const struct listen_settings *l = &s->listens[i];
+		if (l->role == ROLE_PROXY && l->sign_on.count == 0 && is_about(a, l))
+			WARN_HERE(
+				c, a->where,
+				"this rule names users or groups, but listen %s has no sign-on: what the rule is about is refused to everybody there; name the listeners it is for: listen = {\"...\"}",
+				l->address);
+	}
+}
+
 static void check_rules_with_names(const struct settings *s, struct complaints *c)
 {
 	for (unsigned i = 0; i < s->access_count; i++) {
@@ -88,6 +109,8 @@ static void check_rules_with_names(const struct settings *s, struct complaints *
 		else if (named && !somebody_signs_in(s))
 			ERROR_HERE(c, a->where,
 			           "this rule names users or groups, but no listen has sign-on, so nobody can ever be them");
+		else if (named)
+			check_listeners_of_rule(s, a, c);
 	}
 }
 

@@ -294,6 +294,11 @@ static bool anonymous_may_pass(const struct listen_settings *listen)
 	return listen->sign_on.count == 0;
 }
 
+bool can_challenge(const struct exchange *x)
+{
+	return sign_on_policy(x->lease->edition->sign_on, x->listen) != NULL;
+}
+
 bool must_sign_in(const struct exchange *x, const struct access_answer *answer)
 {
 	if (x->who)

@@ -12,7 +12,9 @@ bool client_auth_in_handshake(const struct client_auth *auth);
 
 /* Whether somebody has to be named before this request may pass, and nobody is: then the answer is a challenge. */
 bool must_sign_in(const struct exchange *x, const struct access_answer *answer);
-/* 407 with what this listener offers. */
+/* Whether this listener asks anybody at all. */
+bool can_challenge(const struct exchange *x);
+/* 407 with what this listener offers: only where can_challenge(). */
 enum step challenge_client(struct exchange *x, enum end_reason reason);
 
 #endif

@@ -377,7 +377,8 @@ enum step authorize(struct exchange *x)
 	}
 	access_check(&x->question, &x->arena, &answer);
 	if (must_sign_in(x, &answer))
-		return challenge_client(x, END_SIGN_IN_WANTED);
+		return can_challenge(x) ? challenge_client(x, END_SIGN_IN_WANTED)
+		                        : refuse_access(x, END_ACCESS_DENIED, &answer);
 	if (answer.verdict != ACCESS_ALLOWED)
 		return refuse_access(x, reason_of_verdict(answer.verdict), &answer);
 	if (!forwards_are_used_up(x))

@@ -9,13 +9,13 @@ import time
 import pytest
 
 import ntlm
-from lab import echo
+from lab import echo, wire
 from lab.curl import PASSWORDS, curl
 from lab.curl import ntlm as origin_ntlm
 from lab.domain import Domain
 from lab.echo import Echo
 from lab.fairlead import absolute
-from lab.processes import Process, wait_until
+from lab.processes import Process, free_port, wait_until
 from lab.proxy_signin import (Accounts, network_of, proxy_basic, proxy_type1, proxy_type3, sign_in_to_proxy)
 from lab.signin import type1_fields, type3_fields
 from lab.winbind import Winbind
@@ -431,6 +431,17 @@ access { action = allow  to = {"*.lab.test", "127.0.0.0/8"} }""")
         assert c.ask(absolute(secret, fields=proxy_basic("bob", "Secret2"))).status == 403
         assert c.ask(absolute(secret, fields=proxy_basic("alice", "Secret1"))).status == 200
         assert c.ask(absolute(origin.authority)).status == 200
+
+
+def test_a_rule_that_names_users_refuses_where_nobody_is_asked(signing, origin):
+    other = free_port()
+    proxy = signing(access='access { action = allow  users = {"alice"}  to = {"*.lab.test", "127.0.0.0/8"} }',
+                    more=f'listen "127.0.0.1:{other}" {{ }}\n')
+    for _ in range(2):
+        with wire.connect(other, 10) as c:
+            answer = c.ask(absolute(origin.authority, fields=proxy_basic("alice", "Secret1")))
+            assert answer.status == 403 and answer.get("Proxy-Authenticate") is None
+    assert proxy.ask(absolute(origin.authority, fields=proxy_basic("alice", "Secret1"))).status == 200
 
 
 def test_what_cannot_sign_in_passes_by_a_rule(signing, origin):
