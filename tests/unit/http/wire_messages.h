@@ -2,14 +2,10 @@
 #ifndef FAIRLEAD_TESTS_WIRE_MESSAGES_H
 #define FAIRLEAD_TESTS_WIRE_MESSAGES_H
 
-#include <ctype.h>
-#include <stdio.h>
-
-#include "base/buf.h"
-#include "base/cleanup.h"
 #include "http/framing.h"
 #include "http/status.h"
 #include "http/uri.h"
+#include "wire_text.h"
 
 struct wire_message {
 	struct span name;
@@ -19,43 +15,7 @@ struct wire_message {
 	struct span result;
 };
 
-enum { WIRE_MOST = 1024, WIRE_BYTES_MOST = 512 * 1024 };
-
-static unsigned wire_hex(char c)
-{
-	return isdigit((unsigned char)c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
-}
-
-/* Appends the text up to its end, or to the brace that closes a repetition; gives back what is behind. */
-static struct span wire_unescape(struct span text, bool in_braces, struct buf *to)
-{
-	static const char letters[] = "rnt0\\p", bytes[] = "\r\n\t\0\\|";
-	while (text.n && !(in_braces && text.p[0] == '}')) {
-		if (text.p[0] != '\\') {
-			buf_addc(to, text.p[0]);
-			text = span_make(text.p + 1, text.n - 1);
-		} else if (text.n >= 4 && text.p[1] == 'x') {
-			buf_addc(to, (char)(wire_hex(text.p[2]) << 4 | wire_hex(text.p[3])));
-			text = span_make(text.p + 4, text.n - 4);
-		} else if (text.n >= 5 && text.p[1] == '*') {
-			char *brace;
-			unsigned long times = strtoul(text.p + 2, &brace, 10);
-			size_t skip = (size_t)(brace + 1 - text.p);
-			struct span inside = span_make(text.p + skip, text.n - skip), behind = inside;
-			ASSERT(*brace == '{' && times > 0);
-			while (times--)
-				behind = wire_unescape(inside, true, to);
-			ASSERT(behind.n && behind.p[0] == '}');
-			text = span_make(behind.p + 1, behind.n - 1);
-		} else {
-			const char *letter = text.n >= 2 ? memchr(letters, text.p[1], 6) : NULL;
-			ASSERT(letter);
-			buf_addc(to, bytes[letter - letters]);
-			text = span_make(text.p + 2, text.n - 2);
-		}
-	}
-	return text;
-}
+enum { WIRE_MOST = 1024 };
 
 static void wire_read_line(struct span line, struct wire_message *m)
 {
@@ -72,19 +32,6 @@ static void wire_read_line(struct span line, struct wire_message *m)
 	ASSERT(buf_text(&b)[0] || b.n == 0); /* also of an empty message: it lies somewhere */
 	ASSERT(buf_error(&b) == 0);
 	m->bytes = buf_span(&b);
-}
-
-/* The text of a file, on the heap. */
-static struct span wire_read_file(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	ASSERT(f);
-	char *text = malloc(WIRE_BYTES_MOST);
-	ASSERT(text);
-	size_t n = fread(text, 1, WIRE_BYTES_MOST, f);
-	ASSERT(n < WIRE_BYTES_MOST);
-	fclose(f);
-	return span_make(text, n);
 }
 
 /* How many there are; names and results point into `text`. */
