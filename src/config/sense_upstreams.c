@@ -79,6 +79,9 @@ static void check_upstream(struct settings *s, struct upstream_settings *u, stru
 		primaries += !u->members[i].backup;
 	}
 	check_tls(u, c);
+	if (u->member_count > MEMBERS_MOST)
+		ERROR_HERE(c, u->where, "upstream %s has %u members: %d are the most; put a balancer in front of them", u->name,
+		           u->member_count, MEMBERS_MOST);
 	if (u->member_count && !primaries)
 		WARN_HERE(c, u->where, "all members of upstream %s are backups: they are tried in order, nothing is shared",
 		          u->name);

@@ -107,6 +107,8 @@ struct member_settings {
 	bool backup;
 };
 
+enum { MEMBERS_MOST = 64 }; /* of one upstream */
+
 struct upstream_tls_settings {
 	struct written where;
 	bool on;
@@ -124,6 +126,7 @@ struct upstream_settings {
 	bool or_direct;
 	unsigned connections;         /* at most, per member and process; 0: no limit but the general one */
 	int64_t probe, probe_timeout; /* of members that failed; 0: they are not probed */
+	bool next_when_refused;       /* the next member is tried when one does not let us sign in */
 	const char *health;           /* a path that members answer by 2xx or 3xx; NULL: none (parents have none) */
 	struct credentials_settings credentials;
 };

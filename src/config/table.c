@@ -148,6 +148,9 @@ static const struct setting upstream_rows[] = {
            "for ten seconds, and then a request finds out."),
 	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",
            "How long a member may take to answer such a probe."),
+	SETTING("next-when-refused", BOOL, upstream_settings, next_when_refused, "false",
+            "Whether the next member is tried when one does not accept our sign-in; within what the lock-out guard allows: "
+            "a secret that has never been accepted is tried once, at one member."),
 	BLOCK("credentials", NULL, upstream_settings, credentials, credentials_block,
           "How Fairlead signs in to the members: the cure for error 12201."),
 };

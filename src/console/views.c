@@ -52,7 +52,7 @@ static void fill_listeners(const struct responder_request *request, struct sheet
 static void tell_state(const struct member_state *m, struct sheet *s)
 {
 	mono_ms now = clock_mono(), since = m ? m->since : 0;
-	sheet_string(s, !m ? NULL : member_is_down(m, now) ? "down" : "up");
+	sheet_string(s, !m ? NULL : member_is_down(m, now) ? "down" : member_refuses(m, now) ? "refuses us" : "up");
 	if (since)
 		sheet_number(s, (now - since) / 1000);
 	else

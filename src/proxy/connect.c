@@ -7,8 +7,6 @@
 #include "proxy/forward.h"
 #include "proxy/upstream_auth.h"
 
-enum { MEMBERS_MOST = 64 };
-
 static bool candidate_allowed(const struct addr *candidate, void *arg)
 {
 	struct exchange *x = arg;
@@ -230,47 +228,113 @@ static bool is_about_sign_in(enum end_reason r)
 	return end_reason_table[r].number == 12201;
 }
 
-/* The parent's members in their order until one can be reached; those that failed a moment ago come last. */
+/* The first member's word against our sign-in: what is said if no other takes it either. */
+struct refusal {
+	enum end_reason reason;
+	int error;
+	const char *detail;
+	struct span hop;
+};
+
+/* After a member that did not let us sign in: it answers, so it is not down. */
+static void note_refusal(struct exchange *x, unsigned at, enum end_reason reason, int error, struct refusal *first)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	if (!first->hop.p)
+		*first = (struct refusal){reason, error, x->record.detail, span_of(u->members[at].address)};
+	x->member_refused = true;
+	x->parent_asked = false;
+	x->first_scheme = 0;
+	if (reason != END_PARENT_SIGN_IN_HELD)
+		member_refused(x->lease->edition->members[u->index], at, reason == END_PARENT_REFUSED_US, worker_now());
+	COUNT(upstream_failovers_total);
+}
+
+/* One from the pool says nothing about the present. */
+static void note_success(struct exchange *x, unsigned at)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	struct member_state *members = x->lease->edition->members[u->index];
+	if (x->member_refused) /* by another */
+		x->record.detail = NULL;
+	if (x->conn_reused)
+		return;
+	member_answered(u, members, at, worker_now());
+	if (member_refuses(&members[at], worker_now()))
+		members[at].refuses_until = 0;
+}
+
+static void note_failure(struct exchange *x, unsigned at, enum end_reason reason)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	if (reason == END_TOO_BUSY) /* not down: its connections are all in use */
+		return;
+	x->record.next_hop = span_of(u->members[at].address);
+	member_failed(u, x->lease->edition->members[u->index], at, end_reason_table[reason].name, worker_now());
+	COUNT(upstream_failovers_total);
+}
+
+static bool is_ours(enum end_reason reason, int error)
+{
+	return error == -ECANCELED || reason == END_OUT_OF_DESCRIPTORS || reason == END_OUT_OF_MEMORY;
+}
+
+static enum step no_member_left(struct exchange *x, unsigned tried, const struct refusal *first, enum end_reason reason,
+                                int error)
+{
+	if (first->hop.p) {
+		x->record.next_hop = first->hop;
+		x->record.detail = first->detail;
+		return end_with(x, first->reason, first->error, NULL);
+	}
+	if (!x->route.upstream->or_direct)
+		return end_with(x, tried > 1 ? END_NO_MEMBER : reason, error, NULL);
+	x->route.via = VIA_DIRECT;
+	x->record.hop = "direct";
+	return connect_direct(x);
+}
+
+/* The members in the order in which they are tried: those that failed or refused us a moment ago come last. */
+static unsigned members_in_order(const struct exchange *x, unsigned order[MEMBERS_MOST])
+{
+	const struct upstream_settings *u = x->route.upstream;
+	const struct member_state *members = x->lease->edition->members[u->index];
+	bool last[MEMBERS_MOST];
+	for (unsigned i = 0; i < u->member_count; i++)
+		last[i] = member_is_down(&members[i], worker_now()) || member_refuses(&members[i], worker_now());
+	return upstream_order(u, &x->client->from, last, order);
+}
+
 static enum step connect_parent(struct exchange *x)
 {
 	const struct upstream_settings *u = x->route.upstream;
 	struct member_state *members = x->lease->edition->members[u->index];
-	unsigned order[MEMBERS_MOST], known = u->member_count < MEMBERS_MOST ? u->member_count : MEMBERS_MOST;
-	bool down[MEMBERS_MOST];
+	unsigned order[MEMBERS_MOST], count = members_in_order(x, order);
 	enum end_reason reason = END_NO_MEMBER;
+	struct refusal first = {0};
 	int error = 0;
-	for (unsigned i = 0; i < known; i++)
-		down[i] = member_is_down(&members[i], worker_now());
-	unsigned count = upstream_order(u, &x->client->from, down, order);
 	for (unsigned i = 0; i < count; i++) {
-		const struct member_settings *member = &u->members[order[i]];
-		if (down[order[i]] && u->or_direct && u->probe) /* the prober will say when it answers */
-			break;
-		if (reach(x, member, &reason, &error)) {
-			if (down[order[i]] && !x->conn_reused)
-				member_answered(u, members, order[i], worker_now());
+		struct member_state *state = &members[order[i]];
+		if (u->or_direct && u->probe && member_is_down(state, worker_now())) /* the prober will say when it answers */
+			continue;
+		if (reach(x, &u->members[order[i]], &reason, &error)) {
+			note_success(x, order[i]);
 			return STEP_SEND;
 		}
 		if (x->dial_again) {
 			x->dial_again = false;
 			i--;
-			continue;
+		} else if (is_ours(reason, error)) {
+			return end_with(x, reason, error, NULL);
+		} else if (!is_about_sign_in(reason)) {
+			note_failure(x, order[i], reason);
+		} else if (u->next_when_refused) {
+			note_refusal(x, order[i], reason, error, &first);
+		} else {
+			return end_with(x, reason, error, NULL);
 		}
-		if (is_about_sign_in(reason)) /* the member answers: it is not down */
-			return end_with(x, reason, error, NULL);
-		if (error == -ECANCELED || reason == END_OUT_OF_DESCRIPTORS || reason == END_OUT_OF_MEMORY)
-			return end_with(x, reason, error, NULL);
-		if (reason == END_TOO_BUSY) /* not down: its connections are all in use */
-			continue;
-		COUNT(upstream_failovers_total);
-		x->record.next_hop = span_of(member->address);
-		member_failed(u, members, order[i], end_reason_table[reason].name, worker_now());
 	}
-	if (!u->or_direct)
-		return end_with(x, count > 1 ? END_NO_MEMBER : reason, error, NULL);
-	x->route.via = VIA_DIRECT;
-	x->record.hop = "direct";
-	return connect_direct(x);
+	return no_member_left(x, count, &first, reason, error);
 }
 
 enum step connect_hop(struct exchange *x)

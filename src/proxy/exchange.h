@@ -95,7 +95,7 @@ struct exchange {
 		first_scheme;  /* of the parent's credentials, where a new connection goes on after one that was closed on us */
 	bool dial_again;   /* the parent closed with its challenge: sign in on a new connection */
 	bool parent_asked; /* a 407 came on a connection that was not signed in, because nobody had asked before */
-	unsigned members_tried;
+	bool member_refused; /* our sign-in, in this exchange: another is tried */
 	const struct responder *responder;
 
 	/* the body on its way to the server, beside the answer */

@@ -45,7 +45,7 @@ static struct guarded *find(uint64_t secret)
 }
 
 /* When the next attempt may be made; 0: now. */
-static mono_ms held_until(struct guarded *g, mono_ms now)
+static mono_ms held_until(struct guarded *g, mono_ms now, mono_ms space)
 {
 	if (!g->refusals)
 		return 0;
@@ -57,12 +57,12 @@ static mono_ms held_until(struct guarded *g, mono_ms now)
 	}
 	if (g->refusals >= REFUSALS_MOST)
 		return g->window + WINDOW_MS;
-	return g->last + SPACE_MS > now ? g->last + SPACE_MS : 0;
+	return g->last + space > now ? g->last + space : 0;
 }
 
-static enum lockout_verdict ask(struct guarded *g, mono_ms now, mono_ms *until)
+static enum lockout_verdict ask(struct guarded *g, mono_ms now, mono_ms space, mono_ms *until)
 {
-	*until = held_until(g, now);
+	*until = held_until(g, now, space);
 	if (*until)
 		return LOCKOUT_HELD;
 	if (g->proven && !g->shaken)
@@ -73,14 +73,24 @@ static enum lockout_verdict ask(struct guarded *g, mono_ms now, mono_ms *until)
 	return LOCKOUT_GO;
 }
 
-enum lockout_verdict lockout_ask(uint64_t secret, mono_ms now, mono_ms *until)
+static enum lockout_verdict ask_locked(uint64_t secret, mono_ms now, mono_ms space, mono_ms *until)
 {
 	*until = NEVER;
 	pthread_mutex_lock(&lock);
 	struct guarded *g = find(secret);
-	enum lockout_verdict verdict = g ? ask(g, now, until) : LOCKOUT_HELD;
+	enum lockout_verdict verdict = g ? ask(g, now, space, until) : LOCKOUT_HELD;
 	pthread_mutex_unlock(&lock);
 	return verdict;
+}
+
+enum lockout_verdict lockout_ask(uint64_t secret, mono_ms now, mono_ms *until)
+{
+	return ask_locked(secret, now, SPACE_MS, until);
+}
+
+enum lockout_verdict lockout_ask_elsewhere(uint64_t secret, mono_ms now, mono_ms *until)
+{
+	return ask_locked(secret, now, 0, until);
 }
 
 static void tell(struct guarded *g, enum lockout_outcome outcome, mono_ms now)

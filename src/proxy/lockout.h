@@ -22,6 +22,9 @@ enum lockout_outcome { LOCKOUT_ACCEPTED, LOCKOUT_REFUSED, LOCKOUT_UNDECIDED };
 uint64_t lockout_fingerprint(struct span account, struct span secret);
 
 enum lockout_verdict lockout_ask(uint64_t secret, mono_ms now, mono_ms *until);
+/* The same for another member straight after one has refused: of what the guard allows only the space between two attempts is left out, for a
+ * secret that has worked before; never their number. */
+enum lockout_verdict lockout_ask_elsewhere(uint64_t secret, mono_ms now, mono_ms *until);
 void lockout_tell(uint64_t secret, enum lockout_outcome outcome, mono_ms now);
 
 #endif

@@ -3,7 +3,10 @@
 #include "base/counters.h"
 #include "base/log.h"
 
-enum { REST_MS = 10000 }; /* of a member that nobody probes */
+enum {
+	REST_MS = 10000,                  /* of a member that nobody probes, or with which no sign-in could be made */
+	REFUSED_REST_MS = 30 * 60 * 1000, /* the window of the lock-out guard */
+};
 
 static mono_ms down_until(const struct upstream_settings *u, mono_ms now)
 {
@@ -31,7 +34,7 @@ void member_failed(const struct upstream_settings *u, struct member_state *membe
 void member_answered(const struct upstream_settings *u, struct member_state *members, unsigned at, mono_ms now)
 {
 	struct member_state *s = &members[at];
-	if (atomic_exchange(&s->down_until, 0) == 0)
+	if (s->down_until == 0 || atomic_exchange(&s->down_until, 0) == 0)
 		return;
 	mono_ms since = atomic_exchange(&s->since, now);
 	COUNT(members_back_total);
@@ -39,9 +42,15 @@ void member_answered(const struct upstream_settings *u, struct member_state *mem
 	          (long long)(now - since) / 1000);
 }
 
+void member_refused(struct member_state *members, unsigned at, bool proof, mono_ms now)
+{
+	atomic_store(&members[at].refuses_until, clock_after(now, proof ? REFUSED_REST_MS : REST_MS));
+}
+
 static void inherit_one(const struct upstream_settings *u, struct member_state *s, const struct member_state *known,
                         mono_ms now)
 {
+	s->refuses_until = known->refuses_until;
 	if (!member_is_down(known, now))
 		return;
 	s->down_until = down_until(u, now);

@@ -335,7 +335,8 @@ static bool take_turn(struct attempt *a, enum end_reason *reason, int *error)
 {
 	for (;;) {
 		mono_ms until;
-		enum lockout_verdict verdict = lockout_ask(a->credentials.fingerprint, worker_now(), &until);
+		enum lockout_verdict verdict = (a->x->member_refused ? lockout_ask_elsewhere : lockout_ask)(
+			a->credentials.fingerprint, worker_now(), &until);
 		if (verdict == LOCKOUT_GO)
 			return true;
 		*reason = END_PARENT_SIGN_IN_HELD;

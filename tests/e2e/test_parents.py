@@ -466,3 +466,98 @@ def test_a_clients_own_credentials_for_us_do_not_go_to_the_parent(child, page):
         proxy = child(parent.port)
         assert proxy.ask(absolute(page, fields="Proxy-Authorization: Basic Zm9vOmJhcg==\r\n")).status == 200
         assert not [h for h in heads if "Basic" in (h.get("Proxy-Authorization") or "")]
+
+
+# ---- the next member, where the setting says so
+
+
+class Member:
+    """A scripted parent that verifies by a switch, and counts what it was shown. It closes after each request: every one is a sign-in."""
+
+    def __init__(self, name, lets_in=True):
+        self.name, self.lets_in, self.proofs, self.pages = name, lets_in, 0, 0
+        self.origin = ScriptedOrigin(self._script)
+        self.port = self.origin.port
+
+    def _script(self, wire):
+        while True:
+            request = wire.request()
+            which = kind_of(request)
+            self.proofs += which == 3
+            if which == 1:
+                wire.send(challenge_of())
+            elif which == 3:
+                wire.send(ok("in") if self.lets_in else BARE.format(""))
+            else:
+                self.pages += 1
+                wire.send(ok(self.name, "Connection: close\r\n"))
+                return
+
+
+@pytest.fixture
+def two_members(fairlead, secret):
+    """A proxy whose upstream has a main member and a backup, one secret for both."""
+    members = []
+
+    def make(main=True, backup=True, setting="next-when-refused = true"):
+        members.extend([Member("main", main), Member("backup", backup)])
+        block = f"credentials {{ scheme = {{ntlm}}  account = 'LAB\\svc'  password-file = \"{secret(f'two members {len(members)} {id(members)}')}\" }}"
+        proxy = fairlead(workers=1, routes='route { to = {"*"}  via = office }', upstreams=f'upstream office {{ '
+                         f'member "127.0.0.1:{members[-2].port}" {{ }}  member "127.0.0.1:{members[-1].port}" {{ backup = true }}  {block}  {setting} }}')
+        return proxy, members[-2], members[-1]
+
+    yield make
+    for m in members:
+        m.origin.close()
+        m.origin.check()
+
+
+def test_the_next_member_is_tried_where_one_refuses_us(two_members, page):
+    proxy, main, backup = two_members()
+    assert proxy.ask(absolute(page)).body == b"main"
+    main.lets_in, before = False, main.proofs
+    assert [proxy.ask(absolute(page)).body for _ in range(8)] == [b"backup"] * 8
+    assert main.proofs - before == 1, "who refused is not asked again for a while"
+    assert proxy.metric("upstream_failovers_total") == 1 and proxy.metric("members_lost_total") == 0
+    with proxy.connect() as c:
+        c.send(absolute(page))
+        assert c.response().get("Proxy-Status") is None
+    proxy.reload()
+    proxy.wait_metric("reloads_total", lambda n: n == 1)
+    assert proxy.ask(absolute(page)).body == b"backup"
+    assert main.proofs - before == 1
+
+
+def test_without_the_setting_a_refusal_is_the_answer(two_members, page):
+    proxy, main, backup = two_members(setting="")
+    assert proxy.ask(absolute(page)).body == b"main"
+    main.lets_in = False
+    must_be_12201(proxy.ask(absolute(page)), "parent-refused-us")
+    assert backup.proofs == 0
+
+
+def test_a_secret_never_accepted_is_tried_at_one_member(two_members, page):
+    proxy, main, backup = two_members(main=False)
+    text = must_be_12201(proxy.ask(absolute(page)), "parent-refused-us")
+    assert f"127.0.0.1:{main.port}" in text or "office" in text
+    for _ in range(5):
+        must_be_12201(proxy.ask(absolute(page)), None)
+    assert (main.proofs, backup.proofs) == (1, 0)
+
+
+def test_all_members_together_see_no_more_than_the_guard_allows(two_members, page):
+    proxy, main, backup = two_members()
+    assert proxy.ask(absolute(page)).body == b"main"
+    main.lets_in = backup.lets_in = False
+    before = main.proofs
+    must_be_12201(proxy.ask(absolute(page)), "parent-refused-us")
+    for _ in range(6):
+        must_be_12201(proxy.ask(absolute(page)), None)
+    assert main.proofs - before + backup.proofs <= 3
+    assert backup.proofs >= 1
+
+
+def test_a_member_that_offers_something_else_gives_way_too(two_members, page):
+    proxy, main, backup = two_members()
+    main.origin.scripts = [offers_basic]
+    assert [proxy.ask(absolute(page)).body for _ in range(3)] == [b"backup"] * 3

@@ -52,6 +52,20 @@ static void all_mistakes_of_a_file_are_said_at_once_in_the_order_of_its_lines(vo
 	                          "'CORP\\alice'\n");
 }
 
+static void an_upstream_has_no_more_members_than_there_is_room_for(void **state)
+{
+	static char said[SAID_ROOM], text[MEMBERS_MOST * 64 + 256];
+	for (unsigned count = MEMBERS_MOST; count <= MEMBERS_MOST + 1; count++) {
+		size_t n = (size_t)sprintf(text, "upstream a {\n");
+		for (unsigned i = 0; i < count; i++)
+			n += (size_t)sprintf(text + n, "member \"p%u.example:80\" { }\n", i);
+		sprintf(text + n, "}\nroute { to = {\"*\"}  via = a }\nlisten \"127.0.0.1:3128\" { }\n");
+		assert_int_equal(load_text(text, NULL, said, sizeof(said)), count > MEMBERS_MOST ? -EINVAL : 0);
+	}
+	assert_string_equal(
+		said, "t.conf:1: error: upstream a has 65 members: 64 are the most; put a balancer in front of them\n");
+}
+
 static void a_thousand_mistakes_are_counted_and_a_hundred_said(void **state)
 {
 	static char said[SAID_ROOM], text[1000 * 4 + 64];
@@ -98,6 +112,7 @@ int main(void)
 		cmocka_unit_test(each_mistake_is_said_with_its_line_and_advice),
 		cmocka_unit_test(a_file_with_an_error_gives_no_settings_and_one_with_a_warning_does),
 		cmocka_unit_test(all_mistakes_of_a_file_are_said_at_once_in_the_order_of_its_lines),
+		cmocka_unit_test(an_upstream_has_no_more_members_than_there_is_room_for),
 		cmocka_unit_test(a_thousand_mistakes_are_counted_and_a_hundred_said),
 		cmocka_unit_test(what_is_quoted_of_a_file_is_cut_and_harmless),
 	};
