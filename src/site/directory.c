@@ -17,7 +17,7 @@ static struct span behind(struct span s, size_t n)
 	return span_make(s.p + n, s.n - n);
 }
 
-/* Takes a segment and the slash behind it off the front of *rest; gives what of it is a name. */
+/* Takes a segment and what separates it from the next one off the front of *rest; gives what of it is a name. */
 static struct span take_segment(struct span *rest)
 {
 	const char *begin = rest->p, *solid = begin;
@@ -28,7 +28,10 @@ static struct span take_segment(struct span *rest)
 		if (!parameters && !look_is_filling(look))
 			solid = rest->p;
 	}
-	*rest = behind(*rest, slash_length(*rest));
+	size_t slash = slash_length(*rest);
+	*rest = behind(*rest, slash);
+	if (slash == 3 && rest->n && rest->p[0] == '/') /* or the prefix and this one would stand side by side */
+		*rest = behind(*rest, 1);
 	return span_make(begin, (size_t)(solid - begin));
 }
 
