@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -41,6 +43,12 @@ static inline ssize_t kernel_send(int fd, const void *p, size_t n)
 	return send(fd, p, n, MSG_NOSIGNAL);
 }
 
+/* More follows at once. */
+static inline ssize_t kernel_send_more(int fd, const void *p, size_t n)
+{
+	return send(fd, p, n, MSG_NOSIGNAL | MSG_MORE);
+}
+
 static inline ssize_t kernel_sendmsg(int fd, const struct iovec *iov, size_t count)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
@@ -55,6 +63,19 @@ static inline ssize_t kernel_splice_in(int fd, int pipe, size_t n)
 static inline ssize_t kernel_splice_out(int pipe, int fd, size_t n)
 {
 	return splice(pipe, NULL, fd, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+static inline ssize_t kernel_sendfile(int fd, int file, uint64_t from, size_t n)
+{
+	off_t at = (off_t)from;
+	return sendfile(fd, file, &at, n);
+}
+
+/* What is in memory of it: EAGAIN if nothing is, EOPNOTSUPP where the file system does not tell. */
+static inline ssize_t kernel_read_cached(int file, void *p, size_t n, uint64_t from)
+{
+	struct iovec iov = {p, n};
+	return preadv2(file, &iov, 1, (off_t)from, RWF_NOWAIT);
 }
 
 /* ---- Connections */

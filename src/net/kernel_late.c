@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 enum {
@@ -261,6 +262,11 @@ ssize_t kernel_send(int fd, const void *p, size_t n)
 	return owe_the_rest(fd, send(fd, p, part, MSG_NOSIGNAL), part, n);
 }
 
+ssize_t kernel_send_more(int fd, const void *p, size_t n)
+{
+	return say_again(fd) ? -1 : send(fd, p, part_of(fd, n), MSG_NOSIGNAL | MSG_MORE);
+}
+
 ssize_t kernel_sendmsg(int fd, const struct iovec *iov, size_t count)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
@@ -288,6 +294,23 @@ ssize_t kernel_splice_in(int fd, int pipe, size_t n)
 ssize_t kernel_splice_out(int pipe, int fd, size_t n)
 {
 	return say_again(fd) ? -1 : splice(pipe, NULL, fd, NULL, part_of(fd, n), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+/* So does a short sendfile. */
+ssize_t kernel_sendfile(int fd, int file, uint64_t from, size_t n)
+{
+	off_t at = (off_t)from;
+	return say_again(fd) ? -1 : sendfile(fd, file, &at, part_of(fd, n));
+}
+
+ssize_t kernel_read_cached(int file, void *p, size_t n, uint64_t from)
+{
+	if (one_in(8)) {
+		errno = EAGAIN;
+		return -1;
+	}
+	struct iovec iov = {p, one_in(3) ? 1 + chance() % n : n};
+	return preadv2(file, &iov, 1, (off_t)from, RWF_NOWAIT);
 }
 
 /* ---- Connections */

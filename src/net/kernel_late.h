@@ -24,9 +24,12 @@ int kernel_events(int epoll, struct epoll_event *batch, int most, int timeout_ms
 
 ssize_t kernel_recv(int fd, void *p, size_t n);
 ssize_t kernel_send(int fd, const void *p, size_t n);
+ssize_t kernel_send_more(int fd, const void *p, size_t n);
 ssize_t kernel_sendmsg(int fd, const struct iovec *iov, size_t count);
 ssize_t kernel_splice_in(int fd, int pipe, size_t n);
 ssize_t kernel_splice_out(int pipe, int fd, size_t n);
+ssize_t kernel_sendfile(int fd, int file, uint64_t from, size_t n);
+ssize_t kernel_read_cached(int file, void *p, size_t n, uint64_t from);
 int kernel_accept(int fd, struct addr *from);
 
 void kernel_order(struct link *round, struct link *later);

@@ -51,7 +51,7 @@ static int wait_in(struct stream *s, mono_ms deadline)
 	return r;
 }
 
-static int wait_out(struct stream *s, mono_ms deadline)
+int stream_wait_out(struct stream *s, mono_ms deadline)
 {
 	ASSERT(!s->watch.writer);
 	s->watch.writer = fiber_self();
@@ -268,7 +268,7 @@ int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadlin
 		}
 		if (n != -EAGAIN)
 			return (int)n;
-		int r = wait_out(s, deadline);
+		int r = stream_wait_out(s, deadline);
 		if (r != 0)
 			return r;
 		if (!stream_is_open(s))

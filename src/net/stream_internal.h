@@ -1,4 +1,4 @@
-/* A stream's operations that never wait, for what has no fiber.
+/* A stream's operations for the files of net/ alone; but for stream_wait_out() they never wait.
  *
  * Threads: the stream's worker. */
 #ifndef FAIRLEAD_NET_STREAM_INTERNAL_H
@@ -12,6 +12,8 @@ struct pipe;
 
 /* Bytes written (maybe not all), -EAGAIN or -errno. */
 MUST_CHECK ssize_t stream_write_now(struct stream *s, struct span text);
+/* Waits for the next edge of writability: for who has met EAGAIN. 0, -ETIMEDOUT, -ECANCELED. */
+MUST_CHECK int stream_wait_out(struct stream *s, mono_ms deadline);
 /* `to` takes over the connection of `from`, which becomes a closed one. */
 void stream_move(struct stream *from, struct stream *to);
 

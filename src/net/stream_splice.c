@@ -52,15 +52,6 @@ ssize_t stream_drain_pipe(struct stream *to, struct pipe *p)
 	return r;
 }
 
-static int wait_out(struct stream *s, int64_t idle_ms)
-{
-	ASSERT(!s->watch.writer);
-	s->watch.writer = fiber_self();
-	int r = fiber_wait(clock_after(worker_now(), idle_ms));
-	s->watch.writer = NULL;
-	return r;
-}
-
 /* Empties the pipe into `to`. */
 static int drain(struct stream *to, struct pipe *p, int64_t idle_ms)
 {
@@ -74,7 +65,7 @@ static int drain(struct stream *to, struct pipe *p, int64_t idle_ms)
 			return -EPIPE;
 		if (r != -EAGAIN)
 			return (int)r;
-		int waited = wait_out(to, idle_ms);
+		int waited = stream_wait_out(to, clock_after(worker_now(), idle_ms));
 		if (waited != 0)
 			return waited;
 	}
