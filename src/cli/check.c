@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/encode.h"
+#include "cli/check_sign_on.h"
 #include "cli/commands.h"
 #include "config/settings.h"
 
@@ -76,7 +77,8 @@ static void say_routes(const struct settings *s, struct buf *to)
 	buf_addf(to, "  %s direct\n", s->route_count ? "all else" : "all");
 }
 
-static void say(const char *source, const struct settings *s, const struct complaints *c, struct buf *to)
+static void say(const char *source, const struct settings *s, const struct sign_on_found *found,
+                const struct complaints *c, struct buf *to)
 {
 	complaints_print(c, to);
 	if (!s || c->errors) {
@@ -91,6 +93,7 @@ static void say(const char *source, const struct settings *s, const struct compl
 	say_routes(s, to);
 	buf_addf(to, "access: %u rule%s, all else is allowed but loopback, link-local addresses and our own listeners\n",
 	         s->access_count, s->access_count == 1 ? "" : "s");
+	sign_on_say(s, found, to);
 }
 
 /* ---- for programs */
@@ -145,7 +148,8 @@ static void json_routes(const struct settings *s, struct buf *to)
 	buf_addc(to, ']');
 }
 
-static void say_json(const char *source, const struct settings *s, const struct complaints *c, struct buf *to)
+static void say_json(const char *source, const struct settings *s, const struct sign_on_found *found,
+                     const struct complaints *c, struct buf *to)
 {
 	buf_addc(to, '{');
 	json_text(to, "source", source);
@@ -154,6 +158,7 @@ static void say_json(const char *source, const struct settings *s, const struct 
 	if (s && !c->errors) {
 		json_listens(s, to);
 		json_routes(s, to);
+		sign_on_say_json(s, found, to);
 	}
 	buf_adds(to, "}\n");
 }
@@ -172,17 +177,21 @@ static int print_manual(void)
 static int check(const struct wishes *w, const char *file, struct complaints *c)
 {
 	AUTO(settings) struct settings *s = NULL;
+	struct sign_on_found found = {0};
 	AUTO(buf) struct buf text;
 	const char *source = file ? file : "embedded defaults";
 	buf_init(&text, OUTPUT_MOST);
 	int error = settings_load(file, &s, c);
 	if (s)
 		settings_check_files(s, c);
+	if (s)
+		error = sign_on_look(s, &found, c);
 	if (s && w->resolve)
 		resolve_members(s, c);
 	if (error && !c->errors)
 		complain(c, COMPLAINT_ERROR, (struct written){source, 0}, "%s", strerror(-error));
-	(w->json ? say_json : say)(source, s, c, &text);
+	(w->json ? say_json : say)(source, s, &found, c, &text);
+	sign_on_found_fini(&found);
 	fwrite(text.p, 1, text.n, stdout);
 	return c->errors ? EXIT_NOT_FINE : EXIT_FINE;
 }

@@ -64,6 +64,10 @@ static void check_offer(const struct settings *s, const struct listen_settings *
 			c, l->where,
 			"listen %s: Basic is not offered on this plain address; basic-without-tls = true would, in clear text",
 			l->address);
+	if (basic && l->basic_without_tls && !l->tls.on && !addr_is_loopback(&l->addr))
+		WARN_HERE(c, l->where,
+		          "listen %s: with basic-without-tls everybody on the way can read the passwords of users: add tls { }",
+		          l->address);
 	if (anonymous && l->sign_on.count == 1)
 		ERROR_HERE(c, l->where, "listen %s: sign-on = {anonymous} alone asks nobody: take it out, or add a scheme",
 		           l->address);
@@ -162,7 +166,13 @@ static void check_credentials(const struct upstream_settings *u, struct complain
 			u->name);
 	if (lists(&k->scheme, SIGN_ON_NEGOTIATE))
 		check_members_for(u, c);
-	if (k->send == SEND_WHEN_ASKED && !basic)
+	if (k->send == SEND_AS_FITS && basic && k->scheme.count == 1)
+		WARN_HERE(
+			c, k->where,
+			"upstream %s: Basic alone is sent when the parent asks; one that allows anonymous too never learns who "
+			"we are (error 12201 where it has rules by user); send = always cures it",
+			u->name);
+	if (k->send == SEND_WHEN_ASKED)
 		WARN_HERE(
 			c, k->where,
 			"upstream %s: with send = when-asked a parent that allows anonymous too never learns who we are (error 12201 where it has "

@@ -34,6 +34,57 @@ static const struct listen_settings *listener_at(const struct settings *s, const
 	return NULL;
 }
 
+static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->items[i] == which)
+			return true;
+	return false;
+}
+
+/* Whether a connection of ours would come from an address that `listen` takes for a proxy that keeps its users apart. */
+static bool knows_us(const struct settings *s, const struct listen_settings *l)
+{
+	struct addr loopback[2];
+	if (addr_parse(SPAN("127.0.0.1"), 0, &loopback[0]) != 0 || addr_parse(SPAN("::1"), 0, &loopback[1]) != 0)
+		return true;
+	for (unsigned i = 0; i < l->intermediaries.count; i++) {
+		const struct network *n = &l->intermediaries.items[i];
+		if (network_has(n, &loopback[0]) || network_has(n, &loopback[1]))
+			return true;
+		for (unsigned k = 0; k < s->own_address_count; k++)
+			if (network_has(n, &s->own_addresses[k]))
+				return true;
+	}
+	return false;
+}
+
+/* What makes error 12201 of a chain whose both ends stand in this file. */
+static void check_chain(const struct settings *s, const struct upstream_settings *u, const struct member_settings *m,
+                        const struct listen_settings *own, struct complaints *c)
+{
+	const struct credentials_settings *k = &u->credentials;
+	bool anonymous = !own->sign_on.count || lists(&own->sign_on, SIGN_ON_ANONYMOUS);
+	bool by_connection = lists(&own->sign_on, SIGN_ON_NTLM) || lists(&own->sign_on, SIGN_ON_NEGOTIATE);
+	if (!k->on && !anonymous)
+		WARN_HERE(c, m->where,
+		          "the member %s asks for a sign-in (sign-on of listen %s), and upstream %s has no credentials: error "
+		          "12201 parent-wants-sign-in",
+		          m->address, own->address, u->name);
+	if (k->on && anonymous && (!own->sign_on.count || k->send == SEND_WHEN_ASKED))
+		WARN_HERE(c, m->where,
+		          "upstream %s has credentials, but the member %s allows anonymous (sign-on of listen %s): it never "
+		          "learns who we are, which is error 12201 parent-did-not-ask; demand a sign-in there, or take the "
+		          "credentials out",
+		          u->name, m->address, own->address);
+	if (k->on && by_connection && !knows_us(s, own))
+		WARN_HERE(
+			c, m->where,
+			"the member %s (listen %s) does not name this proxy in intermediaries: it asks for a sign-in with "
+			"every request, which is error 12201 parent-sign-in-failed; add intermediaries = {\"127.0.0.1\"} there",
+			m->address, own->address);
+}
+
 static void check_member(struct settings *s, struct upstream_settings *u, struct member_settings *m,
                          struct complaints *c)
 {
@@ -48,6 +99,8 @@ static void check_member(struct settings *s, struct upstream_settings *u, struct
 			c, m->where,
 			"the member %s is the listen %s in %s:%d of this same Fairlead: requests would come back and end as a loop",
 			m->address, own->address, own->where.file, own->where.line);
+	if (own)
+		check_chain(s, u, m, own, c);
 	for (struct member_settings *earlier = u->members; earlier < m; earlier++)
 		if (earlier->host && earlier->port == m->port && strcmp(earlier->host, m->host) == 0)
 			WARN_HERE(c, m->where, "the member %s is the one in %s:%d again: take one out", m->address,

@@ -287,7 +287,52 @@ static const struct mistake {
          "\tcredentials { scheme = {basic}  account = a  password-file = \"x\" }\n"
          "}\n"
          "route { to = {\"*\"}  via = a }\n" LISTEN,
-         "t.conf:3: warning: upstream a: Basic shows the password to everybody on the way to this parent: add tls { }, or use ntlm\n"},
+         "t.conf:3: warning: upstream a: Basic shows the password to everybody on the way to this parent: add tls { }, or use ntlm\n"
+         "t.conf:3: warning: upstream a: Basic alone is sent when the parent asks; one that allows anonymous too never learns who we are (error "
+         "12201 where it has rules by user); send = always cures it\n"},
+		{"passwords of users in clear",
+         "listen \"10.0.0.1:3128\" { sign-on = {basic}  basic-without-tls = true  accounts = {local}  clients = {\"10.0.0.0/8\"} }\n"
+         "accounts local { file = \"a\" }\n",
+         "t.conf:1: warning: listen 10.0.0.1:3128: with basic-without-tls everybody on the way can read the passwords of users: add tls { }\n"},
+		{"credentials for a listener of ours that allows anonymous",
+         "upstream a {\n"
+         "\tmember \"127.0.0.1:8080\" { }\n"
+         "\tcredentials { scheme = {ntlm}  account = 'CORP\\a'  password-file = \"x\" }\n"
+         "}\n"
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { }\n",
+         "t.conf:2: warning: the member 127.0.0.1:8080 is the listen 127.0.0.1:8080 in t.conf:6 of this same Fairlead: requests would come back and "
+         "end as a loop\n"
+         "t.conf:2: warning: upstream a has credentials, but the member 127.0.0.1:8080 allows anonymous (sign-on of listen 127.0.0.1:8080): it "
+         "never learns who we are, which is error 12201 parent-did-not-ask; demand a sign-in there, or take the credentials out\n"},
+		{"a listener of ours that does not know us",
+         "upstream a {\n"
+         "\tmember \"127.0.0.1:8080\" { }\n"
+         "\tcredentials { scheme = {ntlm}  account = 'CORP\\a'  password-file = \"x\" }\n"
+         "}\n"
+         "upstream b { member \"127.0.0.1:8080\" { } }\n"
+         "route { to = {\"b.example\"}  via = b }\n"
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {ntlm}  accounts = {local} }\n"
+         "accounts local { file = \"a\" }\n",
+         "t.conf:2: warning: the member 127.0.0.1:8080 is the listen 127.0.0.1:8080 in t.conf:8 of this same Fairlead: requests would come back and "
+         "end as a loop\n"
+         "t.conf:2: warning: the member 127.0.0.1:8080 (listen 127.0.0.1:8080) does not name this proxy in intermediaries: it asks for a sign-in "
+         "with every request, which is error 12201 parent-sign-in-failed; add intermediaries = {\"127.0.0.1\"} there\n"
+         "t.conf:5: warning: the member 127.0.0.1:8080 is the listen 127.0.0.1:8080 in t.conf:8 of this same Fairlead: requests would come back and "
+         "end as a loop\n"
+         "t.conf:5: warning: the member 127.0.0.1:8080 asks for a sign-in (sign-on of listen 127.0.0.1:8080), and upstream b has no credentials: "
+         "error 12201 parent-wants-sign-in\n"},
+		{"a listener of ours that knows us",
+         "upstream a {\n"
+         "\tmember \"127.0.0.1:8080\" { }\n"
+         "\tcredentials { scheme = {ntlm}  account = 'CORP\\a'  password-file = \"x\" }\n"
+         "}\n"
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {ntlm, anonymous}  accounts = {local}  intermediaries = {\"127.0.0.0/8\"} }\n"
+         "accounts local { file = \"a\" }\n",
+         "t.conf:2: warning: the member 127.0.0.1:8080 is the listen 127.0.0.1:8080 in t.conf:6 of this same Fairlead: requests would come back and "
+         "end as a loop\n"},
 		{"credentials when asked",
          "upstream a {\n"
          "\tmember \"p.example:1\" { }\n"
