@@ -134,24 +134,69 @@ static void check_members_for(const struct upstream_settings *u, struct complain
 				u->members[i].address);
 }
 
-static void check_credentials(const struct upstream_settings *u, struct complaints *c)
+/* Whoever signs in to us says nothing that a parent could use: both would be said in the same field. */
+static void check_relaying_listeners(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
+{
+	unsigned signing = 0, relaying = 0;
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		bool signs = s->listens[i].sign_on.count > 0;
+		signing += s->listens[i].role == ROLE_PROXY && signs;
+		relaying += s->listens[i].role == ROLE_PROXY && !signs;
+	}
+	if (signing && !relaying)
+		ERROR_HERE(
+			c, u->credentials.where,
+			"upstream %s: relay hands on what clients say to a proxy, but here they say it to us: take sign-on out of the listen, or use on-behalf or an account",
+			u->name);
+	else if (signing)
+		WARN_HERE(
+			c, u->credentials.where,
+			"upstream %s: relay serves only what comes by listeners without sign-on; on the others it ends in error 12201",
+			u->name);
+}
+
+static void check_relay(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
-	bool relay = lists(&k->scheme, SIGN_ON_RELAY), basic = lists(&k->scheme, SIGN_ON_BASIC);
+	if (k->scheme.count > 1)
+		ERROR_HERE(c, k->where, "upstream %s: relay stands alone: either the client signs in to the parent, or we do",
+		           u->name);
+	if (k->account || k->secret || k->password_file || k->nt_hash_file || k->systemd_credential || k->keytab ||
+	    k->ccache)
+		WARN_HERE(c, k->where, "upstream %s: relay uses the clients' credentials: take account and secret out",
+		          u->name);
+	if (u->or_direct)
+		ERROR_HERE(
+			c, u->where,
+			"upstream %s: or-direct does not go with relay: what a client has signed in for at the parent would go out as nobody",
+			u->name);
+	for (unsigned i = 0; i < s->route_count; i++)
+		if (s->routes[i].upstream == u && !s->routes[i].pin)
+			ERROR_HERE(
+				c, s->routes[i].where,
+				"a route with pin = false cannot lead to upstream %s, whose sign-in by relay belongs to a connection",
+				u->name);
+	check_relaying_listeners(s, u, c);
+}
+
+static void check_credentials(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
+{
+	const struct credentials_settings *k = &u->credentials;
+	bool basic = lists(&k->scheme, SIGN_ON_BASIC);
 	bool secret = k->secret || k->password_file || k->nt_hash_file || k->systemd_credential;
 	if (!k->on)
 		return;
-	if (relay)
-		ERROR_HERE(c, k->where,
-		           "upstream %s: relay is not supported by this version yet: give an account of this proxy's own",
-		           u->name);
+	if (lists(&k->scheme, SIGN_ON_RELAY)) {
+		check_relay(s, u, c);
+		return;
+	}
 	if (lists(&k->scheme, SIGN_ON_ANONYMOUS))
 		ERROR_HERE(c, k->where, "upstream %s: anonymous is no way to sign in: take the credentials block out", u->name);
-	if (!relay && !k->account && !k->ccache)
+	if (!k->account && !k->ccache)
 		ERROR_HERE(c, k->where,
 		           "upstream %s: credentials need an account, like account = 'CORP\\svc-fairlead' in single quotes",
 		           u->name);
-	if (!relay && !secret && !k->keytab && !k->ccache)
+	if (!secret && !k->keytab && !k->ccache)
 		ERROR_HERE(
 			c, k->where,
 			"upstream %s: credentials need a secret: password-file, nt-hash-file, systemd-credential, keytab or ccache",
@@ -191,5 +236,5 @@ void settings_check_sign_on(struct settings *s, struct complaints *c)
 	}
 	check_rules_with_names(s, c);
 	for (unsigned i = 0; i < s->upstream_count; i++)
-		check_credentials(&s->upstreams[i], c);
+		check_credentials(s, &s->upstreams[i], c);
 }

@@ -62,7 +62,7 @@ struct kerberos_settings {
 struct credentials_settings {
 	struct written where;
 	bool on;
-	struct sign_on_list scheme; /* BASIC, NTLM, NEGOTIATE, RELAY */
+	struct sign_on_list scheme; /* BASIC, NTLM, NEGOTIATE; or RELAY alone */
 	enum credentials_send { SEND_AS_FITS, SEND_WHEN_ASKED, SEND_ALWAYS } send;
 	const char *account; /* CORP\alice, alice@corp.example, or alice */
 	const char *password_file, *nt_hash_file, *keytab, *ccache, *systemd_credential;

@@ -112,8 +112,10 @@ static const struct settings_block upstream_tls_block = TABLE(
 	upstream_tls_rows, NULL);
 
 static const struct setting credentials_rows[] = {
-	SCHEMES("scheme", credentials_settings, scheme, "anonymous|basic|ntlm|negotiate|relay", "negotiate, ntlm",
-            "What may be used, the best first."),
+	SCHEMES(
+		"scheme", credentials_settings, scheme, "anonymous|basic|ntlm|negotiate|relay", "negotiate, ntlm",
+		"What may be used, the best first. relay alone: the client's own sign-in goes to the parent, and the parent's "
+		"challenge to the client, on listeners without sign-on."),
 	CHOICE(
 		"send", credentials_settings, send, "as-fits|when-asked|always", "as-fits",
 		"always: also when the parent does not ask (what ends error 12201 where it allows anonymous as well). as-fits: "
@@ -143,9 +145,10 @@ static const struct setting upstream_rows[] = {
             "Whether requests go direct when no member answers."),
 	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
            "At most so many connections to each member; 0 for no limit."),
-	NUMBER("probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
-           "A member that failed is left out and tried in the background so often, until it answers; 0s: it is left out "
-           "for ten seconds, and then a request finds out."),
+	NUMBER(
+		"probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
+		"A member that failed is left out and tried in the background so often, until it answers; 0s: it is left out "
+		"for ten seconds, and then a request finds out."),
 	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",
            "How long a member may take to answer such a probe."),
 	SETTING("next-when-refused", BOOL, upstream_settings, next_when_refused, "false",

@@ -2,6 +2,7 @@
 #include "base/counters.h"
 #include "net/resolve.h"
 #include "proxy/forward.h"
+#include "proxy/relay_auth.h"
 
 enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer)
 {
@@ -13,7 +14,7 @@ enum step refuse_access(struct exchange *x, enum end_reason reason, const struct
 }
 
 /* A token that signs in a connection is told by its bytes, whatever its scheme is called; under NTLM and Negotiate by their names too. */
-static bool signs_in_connection(const struct challenge *c, enum token_kind kind)
+bool token_signs_in_connection(const struct challenge *c, enum token_kind kind)
 {
 	if (scheme_is_connection_bound(c))
 		return kind != TOKEN_NONE;
@@ -27,7 +28,7 @@ static void read_leg(struct exchange *x)
 	if (!value.p || !credentials_parse(value, &c))
 		return;
 	x->leg.kind = token_kind_of(c.token);
-	x->leg.bound = signs_in_connection(&c, x->leg.kind);
+	x->leg.bound = token_signs_in_connection(&c, x->leg.kind);
 	x->leg.first = token_is_first(x->leg.kind);
 	if (!x->leg.bound)
 		return;
@@ -54,22 +55,28 @@ static int resolve_for_route(struct exchange *x, struct route_question *q, struc
 	return error == -ECANCELED ? error : 0;
 }
 
+static enum pin_event event_of_request(struct exchange *x, bool plain)
+{
+	if (plain)
+		return PIN_EVENT_REQUEST_PLAIN;
+	if (x->relayed.on)
+		return relay_event_of_request(x);
+	return x->leg.first ? PIN_EVENT_REQUEST_FIRST : PIN_EVENT_REQUEST_NEXT;
+}
+
 enum step ask_pin(struct exchange *x)
 {
 	struct client *client = x->client;
-	bool plain = !x->leg.bound || !x->route.pin;
-	x->pin = plain ? pin_find(&client->pins, x->origin_key)
-	               : pin_obtain(&client->pins, x->origin_key, (unsigned)x->settings->limits.pins);
+	bool plain = !(x->leg.bound && x->route.pin) && !x->relayed.credentials;
+	x->pin = plain ? pin_find(&client->pins, x->pin_key)
+	               : pin_obtain(&client->pins, x->pin_key, (unsigned)x->settings->limits.pins);
 	if (!x->pin && plain)
 		return STEP_CONNECT;
 	if (!x->pin) {
 		x->close_client = true; /* starting again empties the set */
 		return errno == EBUSY ? end_with(x, END_PIN_LIMIT, 0, NULL) : end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
 	}
-	enum pin_event event = plain          ? PIN_EVENT_REQUEST_PLAIN
-	                       : x->leg.first ? PIN_EVENT_REQUEST_FIRST
-	                                      : PIN_EVENT_REQUEST_NEXT;
-	enum pin_act act = pin_tell(x->pin, event);
+	enum pin_act act = pin_tell(x->pin, event_of_request(x, plain));
 	if (act == PIN_CLOSE_CLIENT)
 		return cut_with(x, END_PIN_LOST, 0);
 	if (act == PIN_USE_OWN) {
@@ -89,9 +96,11 @@ enum step choose_route(struct exchange *x)
 		return cut_with(x, END_DRAINING, -ECANCELED);
 	route_decide(x->settings, &q, &x->route);
 	x->record.hop = x->route.via == VIA_UPSTREAM ? x->route.upstream->name : "direct";
-	if (x->request.method == METHOD_CONNECT)
-		return STEP_CONNECT;
 	x->upgrade = wants_upgrade(x);
-	read_leg(x);
+	if (x->request.method != METHOD_CONNECT)
+		read_leg(x);
+	relay_read_request(x);
+	if (x->request.method == METHOD_CONNECT && !x->relayed.on)
+		return STEP_CONNECT;
 	return ask_pin(x);
 }

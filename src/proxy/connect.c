@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "net/dial.h"
 #include "proxy/forward.h"
+#include "proxy/relay_auth.h"
 #include "proxy/upstream_auth.h"
 
 static bool candidate_allowed(const struct addr *candidate, void *arg)
@@ -61,6 +62,8 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 		buf_addf(&k, "parent|%s|%s|", x->route.upstream->name, member->address);
 		if (x->route.upstream->tls.on)
 			buf_addf(&k, "tls %" PRIu64, x->lease->edition->number);
+		if (upstream_relays(x->route.upstream))
+			buf_adds(&k, "|relayed");
 		if (upstream_signs_in(x->route.upstream))
 			buf_addf(&k, "|signed in %" PRIu64, x->lease->edition->number);
 		buf_adds(&n, member->address);
@@ -111,6 +114,7 @@ static bool dial_one(struct exchange *x, const struct member_settings *member, s
 		*error = -ENOMEM;
 		return false;
 	}
+	conn->relays = member && upstream_relays(x->route.upstream);
 	*error = dial(&d, &conn->stream);
 	x->record.server = conn->addr = d.connected;
 	if (*error == 0 && member && x->route.upstream->tls.on) {
@@ -151,7 +155,7 @@ static void note_connection(struct exchange *x)
  * becomes a tunnel. */
 static bool needs_fresh(const struct exchange *x)
 {
-	return x->leg.bound || x->upgrade || x->retried || x->request.method == METHOD_CONNECT;
+	return x->leg.bound || x->relayed.credentials || x->upgrade || x->retried || x->request.method == METHOD_CONNECT;
 }
 
 /* This worker's share of the connections that a member may be given. 0: no limit. */

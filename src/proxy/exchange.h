@@ -53,6 +53,14 @@ struct sign_in_leg {
 	enum token_kind kind;
 };
 
+/* The client's own sign-in to a parent whose upstream says relay: see relay_auth.h. */
+struct relayed {
+	bool on;          /* what the client says to a proxy is for the parent */
+	bool credentials; /* the request brings some, of whatever scheme */
+	bool bound;       /* ... a token that signs in the connection to the parent */
+	bool began;       /* ... some that count for this request alone, on a connection made for it */
+};
+
 struct exchange {
 	struct client *client;
 	struct lease *lease;
@@ -75,7 +83,8 @@ struct exchange {
 	const char *extra_fields; /* whole lines for the page of an end reason: the challenges */
 	const char *auth_info;    /* a whole line for the answer: the last token of our sign-in */
 	struct access_user user;  /* `who`, as access rules see it */
-	struct sign_in_leg leg;
+	struct sign_in_leg leg;   /* towards the site or, relayed, the parent */
+	struct relayed relayed;
 	bool upgrade; /* the client asks to leave HTTP, and we pass that on */
 	bool expects_continue;
 	bool reset_client;              /* close without an answer */
@@ -86,7 +95,8 @@ struct exchange {
 	/* the way */
 	struct access_question question;
 	struct route route;
-	struct span origin_key; /* "host:port", in `origin`: the pin's key */
+	struct span origin_key; /* "host:port", in `origin` */
+	struct span pin_key;    /* the same; a relayed sign-in is the parent's, whatever the site */
 	struct pin *pin;
 	struct upstream_conn *conn;
 	bool conn_reused;

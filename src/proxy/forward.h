@@ -9,6 +9,8 @@
 /* The limits of a head, as the settings have them. */
 struct head_limits limits_of(const struct settings *s);
 
+/* Whether a token under this scheme signs in the connection that it crosses. */
+bool token_signs_in_connection(const struct challenge *c, enum token_kind kind);
 /* Ends with a page that names the rule and the line that would allow it. */
 enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer);
 /* What the pin for this origin says of the request: its own connection, a new one, any one, or not to send it. */

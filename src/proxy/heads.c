@@ -3,6 +3,7 @@
 #include "http/date.h"
 #include "http/hop.h"
 #include "http/status.h"
+#include "proxy/relay_auth.h"
 
 enum { OUR_LINES = 1024 }; /* more than all lines together that we add ourselves */
 
@@ -70,6 +71,7 @@ void heads_write_request(struct exchange *x, struct buf *to)
 	buf_add(to, x->target.authority);
 	buf_add(to, SPAN("\r\n"));
 	hop_drop_request(h);
+	relay_keep_credentials(x);
 	struct field *host = head_find(h, FIELD_HOST);
 	if (host)
 		host->dropped = true;

@@ -3,6 +3,7 @@
 #include "http/hop.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/relay_auth.h"
 #include "proxy/upstream_auth.h"
 
 enum { INTERIM_MOST = 32 };
@@ -27,16 +28,17 @@ static enum step pass_interim(struct exchange *x)
 	return STEP_RECEIVE;
 }
 
-/* Reads the challenges of a 401. */
+/* Reads the challenges of a 401, or of a 407 that is relayed. */
 static void read_challenges(struct exchange *x)
 {
-	if (x->response.status != 401)
+	if (x->response.status != 401 && x->response.status != 407)
 		return;
+	enum field_id id = x->response.status == 401 ? FIELD_WWW_AUTHENTICATE : FIELD_PROXY_AUTHENTICATE;
 	for (unsigned i = 0; i < x->response.count; i++) {
 		struct field *f = &x->response.fields[i];
 		struct span rest = field_value(f);
 		struct challenge c;
-		if (f->id != FIELD_WWW_AUTHENTICATE)
+		if (f->id != id)
 			continue;
 		while (challenge_next(&rest, &c)) {
 			if (!scheme_is_connection_bound(&c))
@@ -49,6 +51,8 @@ static void read_challenges(struct exchange *x)
 
 static enum pin_event event_of(const struct exchange *x)
 {
+	if (x->relayed.on)
+		return relay_event_of_answer(x);
 	if (!x->leg.bound)
 		return x->challenged ? PIN_EVENT_CHALLENGED : PIN_EVENT_ANSWERED;
 	if (x->response.status == 401)
@@ -62,7 +66,7 @@ static void tell_pin(struct exchange *x)
 {
 	enum pin_event event = event_of(x);
 	if (!x->pin && event == PIN_EVENT_CHALLENGED && x->response_framing.keep_alive && !x->conn->tainted) {
-		x->pin = pin_obtain(&x->client->pins, x->origin_key, (unsigned)x->settings->limits.pins);
+		x->pin = pin_obtain(&x->client->pins, x->pin_key, (unsigned)x->settings->limits.pins);
 		if (!x->pin)
 			return; /* only a hint is lost: the sign-in will begin on a new connection */
 	}
@@ -117,6 +121,11 @@ static enum step judge_407(struct exchange *x)
 {
 	if (x->route.via != VIA_UPSTREAM)
 		return end_with(x, END_ORIGIN_407, 0, NULL);
+	if (upstream_relays(x->route.upstream))
+		return end_with(
+			x, END_PARENT_WANTS_SIGN_IN, 0,
+			"clients sign in to this listener, so that what they say to a proxy is not for the parent; relay is for "
+			"listeners without sign-on");
 	if (!upstream_signs_in(x->route.upstream))
 		return end_with(x, END_PARENT_WANTS_SIGN_IN, 0, NULL);
 	x->parent_asked = true;
@@ -138,10 +147,11 @@ enum step judge_answer(struct exchange *x)
 		return pass_interim(x);
 	framing_of_response(h, x->request.method, &x->response_framing);
 	body_reader_init(&x->response_body, &x->response_framing);
-	if (h->status == 407)
+	if (h->status == 407 && !x->relayed.on)
 		return judge_407(x);
 	hop_drop_response(h);
-	if (x->request.method == METHOD_CONNECT)
+	relay_keep_challenges(x);
+	if (x->request.method == METHOD_CONNECT && !x->relayed.on)
 		return judge_connect(x);
 	read_challenges(x);
 	if (x->challenged && !x->route.pin && !withdraw_challenges(x))
@@ -150,7 +160,7 @@ enum step judge_answer(struct exchange *x)
 		tell_pin(x);
 		x->proxy_support = x->challenged;
 	}
-	return STEP_DELIVER;
+	return x->request.method == METHOD_CONNECT && h->status != 407 ? judge_connect(x) : STEP_DELIVER;
 }
 
 /* ---- afterwards */
@@ -158,9 +168,9 @@ enum step judge_answer(struct exchange *x)
 /* Whether the connection may carry another exchange. */
 static bool is_clean(const struct exchange *x)
 {
-	return x->record.end == END_OK && !x->reset_client && !x->broken && x->response_framing.keep_alive &&
-	       lent_length(&x->out) == 0 && x->response_framing.kind != BODY_UNTIL_CLOSE && !x->conn->stream.read_ended &&
-	       x->answer_begun;
+	bool in_order = x->record.end == END_OK || (x->record.end == END_CONNECT_NOT_2XX && x->relayed.on);
+	return in_order && !x->reset_client && !x->broken && x->response_framing.keep_alive && lent_length(&x->out) == 0 &&
+	       x->response_framing.kind != BODY_UNTIL_CLOSE && !x->conn->stream.read_ended && x->answer_begun;
 }
 
 void release_connection(struct exchange *x)

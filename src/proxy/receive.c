@@ -72,7 +72,7 @@ static enum step no_answer(struct exchange *x, int error)
 	if (idle_close && may_start_over(x))
 		return start_over(x);
 	bool kept = x->pin && x->conn_reused &&
-	            (x->pin->state == PIN_SIGNED_IN || x->pin->state == PIN_RENEWING ||
+	            (x->relayed.on || x->pin->state == PIN_SIGNED_IN || x->pin->state == PIN_RENEWING ||
 	             (x->pin->state == PIN_HANDSHAKE && !x->leg.first));
 	if (kept && lent_length(&x->out) == 0) /* as if the client had been connected to the server itself */
 		return cut_with(x, END_PIN_LOST, error);

@@ -36,7 +36,7 @@ void upload_end(struct exchange *x)
 /* A token of the client is about to cross: from here on the connection is his alone. */
 static void taint(struct exchange *x)
 {
-	if (!x->leg.bound)
+	if (!x->leg.bound && !x->relayed.credentials)
 		return;
 	x->conn->tainted = true;
 	if (x->pin && !x->pin->conn)

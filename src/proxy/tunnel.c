@@ -6,6 +6,7 @@
 #include "http/hop.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/relay_auth.h"
 #include "proxy/upstream_pool.h"
 
 struct tunnel {
@@ -103,7 +104,9 @@ void tunnels_cut(struct link *tunnels)
 static void write_consent(struct exchange *x, struct buf *to)
 {
 	if (x->request.method == METHOD_CONNECT) {
-		buf_add(to, SPAN("HTTP/1.1 200 Connection established\r\n\r\n"));
+		buf_add(to, SPAN("HTTP/1.1 200 Connection established\r\n"));
+		relay_write_challenges(x, to);
+		buf_add(to, SPAN("\r\n"));
 		return;
 	}
 	buf_add(to, SPAN("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "));

@@ -348,13 +348,29 @@ static const struct mistake {
          "}\n"
          "route { to = {\"*\"}  via = a }\n" LISTEN,
          "t.conf:2: warning: negotiate needs a name for Kerberos, and the member 192.0.2.1:1 is an address: give spn = \"HTTP/name\", or the member's name\n"},
-		{"credentials: relay",
+		{"credentials: relay beside sign-on",
+         "upstream a {\n"
+         "\tmember \"p.example:1\" { }\n"
+         "\tcredentials { scheme = {relay, ntlm}  account = 'CORP\\a' }\n"
+         "\tor-direct = true\n"
+         "}\n"
+         "route { to = {\"*\"}  via = a  pin = false }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {ntlm}  accounts = {l} }\n"
+         "accounts l { file = \"x\" }\n",
+         "t.conf:1: error: upstream a: or-direct does not go with relay: what a client has signed in for at the parent would go out as nobody\n"
+         "t.conf:3: error: upstream a: relay stands alone: either the client signs in to the parent, or we do\n"
+         "t.conf:3: warning: upstream a: relay uses the clients' credentials: take account and secret out\n"
+         "t.conf:3: error: upstream a: relay hands on what clients say to a proxy, but here they say it to us: take sign-on out of the listen, or use on-behalf or an account\n"
+         "t.conf:6: error: a route with pin = false cannot lead to upstream a, whose sign-in by relay belongs to a connection\n"},
+		{"credentials: relay where some sign in",
          "upstream a {\n"
          "\tmember \"p.example:1\" { }\n"
          "\tcredentials { scheme = {relay} }\n"
          "}\n"
-         "route { to = {\"*\"}  via = a }\n" LISTEN,
-         "t.conf:3: error: upstream a: relay is not supported by this version yet: give an account of this proxy's own\n"},
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {ntlm}  accounts = {l} }\n"
+         "accounts l { file = \"x\" }\n" LISTEN,
+         "t.conf:3: warning: upstream a: relay serves only what comes by listeners without sign-on; on the others it ends in error 12201\n"},
 		{"later: pac route", "route { to = {\"*\"}  via = pac }\n" LISTEN,
          "t.conf:1: error: via = pac is not supported by this version yet\n"},
 		{"value: workers = many", "workers = many\n" LISTEN,
