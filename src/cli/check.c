@@ -52,12 +52,50 @@ static void resolve_members(const struct settings *s, struct complaints *c)
 	}
 }
 
+static const char *role_name(enum listen_role role)
+{
+	static const char *const names[] = {[ROLE_PROXY] = "proxy", [ROLE_CONSOLE] = "console", [ROLE_SITE] = "site"};
+	return names[role];
+}
+
 /* ---- for people */
+
+static void say_schemes(const struct sign_on_list *l, struct buf *to)
+{
+	static const char *const names[] = {[SIGN_ON_ANONYMOUS] = "anonymous",
+	                                    [SIGN_ON_BASIC] = "basic",
+	                                    [SIGN_ON_NTLM] = "ntlm",
+	                                    [SIGN_ON_NEGOTIATE] = "negotiate",
+	                                    [SIGN_ON_RELAY] = "relay"};
+	for (unsigned i = 0; i < l->count; i++)
+		buf_addf(to, "%s%s", i ? ", " : "", names[l->items[i]]);
+}
+
+/* What holds in each directory once everything is inherited. */
+static void say_sites(const struct settings *s, struct buf *to)
+{
+	if (s->site_count)
+		buf_adds(to, "sites:\n");
+	for (unsigned i = 0; i < s->site_count; i++) {
+		const struct site_settings *site = &s->sites[i];
+		buf_addf(to, "  %s at", site->host);
+		for (unsigned k = 0; k < site->listen.count; k++)
+			buf_addf(to, " %s", site->listen.items[k]);
+		buf_addc(to, '\n');
+		for (unsigned k = site->directory_count; k-- > 0;) {
+			const struct directory_settings *d = &site->directories[k];
+			buf_addf(to, "    %s: %s %s; sign-on ", d->prefix, d->application ? "application" : "files",
+			         d->application ? d->application->name : d->files);
+			say_schemes(&d->sign_on.schemes, to);
+			buf_adds(to, d->users.count || d->groups.count ? "; named users and groups only\n" : "\n");
+		}
+	}
+}
 
 static void say_listens(const struct settings *s, struct buf *to)
 {
 	for (unsigned i = 0; i < s->listen_count; i++)
-		buf_addf(to, "  %s at %s\n", s->listens[i].role == ROLE_PROXY ? "proxy" : "console", s->listens[i].address);
+		buf_addf(to, "  %s at %s\n", role_name(s->listens[i].role), s->listens[i].address);
 }
 
 static void say_patterns(const struct pattern_list *l, struct buf *to)
@@ -89,6 +127,7 @@ static void say(const char *source, const struct settings *s, const struct sign_
 	buf_addf(to, "%s: fine, %u warning%s\n", source, c->warnings, c->warnings == 1 ? "" : "s");
 	buf_addf(to, "listeners:\n");
 	say_listens(s, to);
+	say_sites(s, to);
 	buf_addf(to, "routes:\n");
 	say_routes(s, to);
 	buf_addf(to, "access: %u rule%s, all else is allowed but loopback, link-local addresses and our own listeners\n",
@@ -123,7 +162,7 @@ static void json_listens(const struct settings *s, struct buf *to)
 {
 	buf_adds(to, ",\"listeners\":[");
 	for (unsigned i = 0; i < s->listen_count; i++) {
-		buf_addf(to, "%s{\"role\":\"%s\",", i ? "," : "", s->listens[i].role == ROLE_PROXY ? "proxy" : "console");
+		buf_addf(to, "%s{\"role\":\"%s\",", i ? "," : "", role_name(s->listens[i].role));
 		json_text(to, "address", s->listens[i].address);
 		buf_addc(to, '}');
 	}

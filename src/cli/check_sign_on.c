@@ -60,7 +60,7 @@ static void look_at_keytab(const struct settings *s, struct sign_on_found *f, st
 	if (f->keys.n == 0)
 		ERROR_HERE(c, k->where, "the keytab %s holds no key at all", k->keytab);
 	for (unsigned i = 0; i < s->listen_count; i++)
-		if (lists(&s->listens[i].sign_on, SIGN_ON_NEGOTIATE))
+		if (lists(&s->listens[i].sign_on.schemes, SIGN_ON_NEGOTIATE))
 			look_for_name(s, &s->listens[i], c);
 }
 

@@ -16,6 +16,7 @@
 #include "net/offload.h"
 #include "net/resolve.h"
 #include "proxy/service.h"
+#include "site/site.h"
 
 enum {
 	BACKLOG = 4096,
@@ -26,7 +27,7 @@ enum {
 	SIGN_IN_QUEUE = 1024
 };
 
-static const struct responder *const responders[] = {&console_responder, NULL};
+static const struct responder *const responders[] = {&console_responder, &site_responder, NULL};
 
 struct program {
 	struct serve_options options;
@@ -392,6 +393,13 @@ static void raise_descriptor_limit(void)
 		log_event(LOG_WARNING, "the limit of open files stays at %llu", (unsigned long long)limit.rlim_cur);
 }
 
+static const char *role_name(enum listen_role role)
+{
+	static const char *const names[] = {
+		[ROLE_PROXY] = "proxy", [ROLE_CONSOLE] = "console", [ROLE_SITE] = "published sites"};
+	return names[role];
+}
+
 static void say_ready(const struct program *p)
 {
 	const struct settings *s = p->edition->settings;
@@ -400,7 +408,7 @@ static void say_ready(const struct program *p)
 		char at[ADDR_TEXT] = "?";
 		if (port && port->listener)
 			addr_format(listener_addr(port->listener), true, at);
-		log_event(LOG_INFO, "%s on %s", s->listens[i].role == ROLE_CONSOLE ? "console" : "proxy", at);
+		log_event(LOG_INFO, "%s on %s", role_name(s->listens[i].role), at);
 	}
 	log_event(LOG_INFO, "ready: fairlead %s, %u workers, settings from %s", FAIRLEAD_VERSION, s->workers, s->source);
 	struct port *first = s->listen_count ? port_of((struct program *)(uintptr_t)p, s->listens[0].address) : NULL;

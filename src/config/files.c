@@ -42,6 +42,27 @@ static void check_log(const char *what, const struct log_settings *log, struct c
 		         strerror(errno));
 }
 
+static void check_folder(const struct directory_settings *d, struct complaints *c)
+{
+	struct stat about;
+	if (!d->files)
+		return;
+	if (access(d->files, X_OK) != 0 || stat(d->files, &about) != 0)
+		complain(c, COMPLAINT_ERROR, d->where, "files \"%s\" cannot be entered: %s", d->files, strerror(errno));
+	else if (!S_ISDIR(about.st_mode))
+		complain(c, COMPLAINT_ERROR, d->where, "files \"%s\" is no folder", d->files);
+}
+
+static void check_site(const struct site_settings *site, struct complaints *c)
+{
+	check_readable("certificate", site->tls.certificate, site->tls.where, c);
+	check_secret("key", site->tls.key, site->tls.where, c);
+	if (site->log.on)
+		check_log("site log: file", &site->log, c);
+	for (unsigned i = 0; i < site->directory_count; i++)
+		check_folder(&site->directories[i], c);
+}
+
 bool settings_log_access(const struct settings *s)
 {
 	return strcmp(s->access_log.file, "none") != 0;
@@ -66,6 +87,14 @@ void settings_check_files(const struct settings *s, struct complaints *c)
 		check_secret("nt-hash-file", k->nt_hash_file, k->where, c);
 		check_secret("keytab", k->keytab, k->where, c);
 	}
+	for (unsigned i = 0; i < s->application_count; i++) {
+		const struct upstream_settings *a = &s->applications[i];
+		check_readable("ca", a->tls.ca, a->tls.where, c);
+		check_readable("certificate", a->tls.certificate, a->tls.where, c);
+		check_secret("key", a->tls.key, a->tls.where, c);
+	}
+	for (unsigned i = 0; i < s->site_count; i++)
+		check_site(&s->sites[i], c);
 	for (unsigned i = 0; i < s->accounts_count; i++)
 		check_secret("accounts file", s->accounts[i].file, s->accounts[i].where, c);
 	check_secret("keytab", s->kerberos.on ? s->kerberos.keytab : NULL, s->kerberos.where, c);

@@ -47,6 +47,7 @@ static void check_resolver(struct settings *s, const struct entry *root, struct 
 void settings_make_sense(struct settings *s, const struct entry *root, struct complaints *c)
 {
 	settings_fill_in(s, root, c);
+	settings_read_sites(s, c);
 	settings_check_listens(s, c);
 	settings_check_upstreams(s, c);
 	settings_check_rules(s, c);

@@ -12,6 +12,8 @@ void settings_make_sense(struct settings *s, const struct entry *root, struct co
 
 /* Its parts. */
 void settings_fill_in(struct settings *s, const struct entry *root, struct complaints *c);
+/* Before listeners are checked: those of sites are made here. */
+void settings_read_sites(struct settings *s, struct complaints *c);
 void settings_check_listens(struct settings *s, struct complaints *c);
 void settings_check_upstreams(struct settings *s, struct complaints *c);
 void settings_check_sign_on(struct settings *s, struct complaints *c);

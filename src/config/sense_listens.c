@@ -26,7 +26,7 @@ static bool is_loopback_only(const struct network_list *l)
 
 static void check_clients(const struct listen_settings *l, struct complaints *c)
 {
-	if (addr_is_loopback(&l->addr))
+	if (addr_is_loopback(&l->addr) || l->role == ROLE_SITE) /* a site is there to be asked */
 		return;
 	if (is_loopback_only(&l->clients))
 		WARN_HERE(c, l->where,
@@ -121,6 +121,6 @@ void settings_check_listens(struct settings *s, struct complaints *c)
 			if (s->listens[j].addr.sa.sa_family != AF_UNSPEC)
 				check_overlap(&s->listens[j], l, c);
 	}
-	if (s->listen_count && !proxies)
+	if (s->listen_count && !proxies && !s->site_count)
 		WARN_HERE(c, s->listens[0].where, "no listen has role = proxy: nothing is proxied");
 }

@@ -1,6 +1,8 @@
 /* Sign-in, both ways: what a listener offers can be verified, what an upstream may use can be used. */
 #include "config/sense.h"
 
+#include "base/arena.h"
+
 #define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
 #define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
 
@@ -32,51 +34,104 @@ static void check_accounts(struct settings *s, struct complaints *c)
 	}
 }
 
-static void check_names(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+/* Where clients sign in: a listener, or a directory of a site. */
+struct door {
+	const char *what; /* "listen *:8080", "directory /hr/ of site intranet.example" */
+	struct written where;
+	bool tls;
+	bool open_to_others; /* whoever is on the way can read what is said there */
+};
+
+static void check_names(const struct settings *s, const struct sign_on_settings *k, const struct door *d,
+                        struct complaints *c)
 {
-	for (unsigned i = 0; i < l->accounts.count; i++)
-		if (!accounts_named(s, l->accounts.items[i]))
-			ERROR_HERE(c, l->where,
-			           "listen %s: there is no accounts block \"%s\"; write accounts %s { file = \"...\" }", l->address,
-			           l->accounts.items[i], l->accounts.items[i]);
+	for (unsigned i = 0; i < k->accounts.count; i++)
+		if (!accounts_named(s, k->accounts.items[i]))
+			ERROR_HERE(c, d->where, "%s: there is no accounts block \"%s\"; write accounts %s { file = \"...\" }",
+			           d->what, k->accounts.items[i], k->accounts.items[i]);
 }
 
 /* Whether anything is left to offer once what cannot be used is taken out. */
-static void check_offer(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+static void check_offer(const struct settings *s, const struct sign_on_settings *k, const struct door *d,
+                        struct complaints *c)
 {
-	bool ntlm = lists(&l->sign_on, SIGN_ON_NTLM), negotiate = lists(&l->sign_on, SIGN_ON_NEGOTIATE);
-	bool basic = lists(&l->sign_on, SIGN_ON_BASIC), anonymous = lists(&l->sign_on, SIGN_ON_ANONYMOUS);
-	if ((ntlm || basic) && !l->accounts.count)
-		ERROR_HERE(c, l->where,
-		           "listen %s offers %s, but nobody verifies it: add accounts = {\"...\"} and an accounts block",
-		           l->address, ntlm ? "ntlm" : "basic");
-	if (negotiate && !s->kerberos.on && !l->accounts.count)
-		ERROR_HERE(
-			c, l->where,
-			"listen %s offers negotiate, but there is neither kerberos { keytab = ... } nor accounts to verify it",
-			l->address);
-	if (basic && !l->basic_without_tls && !l->tls.on && !ntlm && !negotiate && !anonymous)
-		ERROR_HERE(c, l->where,
-		           "listen %s would offer nothing: Basic is offered over TLS only, unless basic-without-tls = true",
-		           l->address);
-	else if (basic && !l->basic_without_tls && !l->tls.on)
-		WARN_HERE(
-			c, l->where,
-			"listen %s: Basic is not offered on this plain address; basic-without-tls = true would, in clear text",
-			l->address);
-	if (basic && l->basic_without_tls && !l->tls.on && !addr_is_loopback(&l->addr))
-		WARN_HERE(c, l->where,
-		          "listen %s: with basic-without-tls everybody on the way can read the passwords of users: add tls { }",
-		          l->address);
-	if (anonymous && l->sign_on.count == 1)
+	bool ntlm = lists(&k->schemes, SIGN_ON_NTLM), negotiate = lists(&k->schemes, SIGN_ON_NEGOTIATE);
+	bool basic = lists(&k->schemes, SIGN_ON_BASIC), anonymous = lists(&k->schemes, SIGN_ON_ANONYMOUS);
+	bool hidden_basic = basic && !k->basic_without_tls && !d->tls;
+	if ((ntlm || basic) && !k->accounts.count)
+		ERROR_HERE(c, d->where, "%s offers %s, but nobody verifies it: add accounts = {\"...\"} and an accounts block",
+		           d->what, ntlm ? "ntlm" : "basic");
+	if (negotiate && !s->kerberos.on && !k->accounts.count)
+		ERROR_HERE(c, d->where,
+		           "%s offers negotiate, but there is neither kerberos { keytab = ... } nor accounts to verify it",
+		           d->what);
+	if (hidden_basic && !ntlm && !negotiate && !anonymous)
+		ERROR_HERE(c, d->where,
+		           "%s would offer nothing: Basic is offered over TLS only, unless basic-without-tls = true", d->what);
+	else if (hidden_basic)
+		WARN_HERE(c, d->where,
+		          "%s: Basic is not offered on this plain address; basic-without-tls = true would, in clear text",
+		          d->what);
+	if (basic && k->basic_without_tls && d->open_to_others)
+		WARN_HERE(c, d->where,
+		          "%s: with basic-without-tls everybody on the way can read the passwords of users: add tls { }",
+		          d->what);
+}
+
+static void check_listen(struct settings *s, struct listen_settings *l, struct complaints *c)
+{
+	struct door door = {arena_printf(s->memory, "listen %s", l->address), l->where, l->tls.on,
+	                    !l->tls.on && !addr_is_loopback(&l->addr)};
+	if (!door.what)
+		return;
+	check_names(s, &l->sign_on, &door, c);
+	if (l->sign_on.schemes.count == 1 && l->sign_on.schemes.items[0] == SIGN_ON_ANONYMOUS)
 		ERROR_HERE(c, l->where, "listen %s: sign-on = {anonymous} alone asks nobody: take it out, or add a scheme",
 		           l->address);
+	else if (l->sign_on.schemes.count > 0)
+		check_offer(s, &l->sign_on, &door, c);
+}
+
+static bool has_plain_address(const struct settings *s, const struct site_settings *site, bool loopback_too)
+{
+	for (unsigned i = 0; i < s->listen_count; i++)
+		for (unsigned k = 0; k < s->listens[i].site_count; k++)
+			if (s->listens[i].sites[k] == site && !s->listens[i].tls.on &&
+			    (loopback_too || !addr_is_loopback(&s->listens[i].addr)))
+				return true;
+	return false;
+}
+
+static void check_directory(struct settings *s, const struct directory_settings *d, struct complaints *c)
+{
+	bool plain = d->tls != DIRECTORY_TLS_REQUIRED && has_plain_address(s, d->site, true);
+	struct door door = {arena_printf(s->memory, "directory %s of site %s", d->prefix, d->site->host), d->where, !plain,
+	                    plain && has_plain_address(s, d->site, false)};
+	bool named = d->users.count || d->groups.count;
+	if (!door.what)
+		return;
+	check_names(s, &d->sign_on, &door, c);
+	if (d->sign_on.schemes.count == 0) {
+		ERROR_HERE(c, d->where,
+		           "%s says nothing of sign-on: write sign-on = {anonymous}, or {negotiate, ntlm} with accounts",
+		           door.what);
+		return;
+	}
+	check_offer(s, &d->sign_on, &door, c);
+	if (named && d->sign_on.schemes.count == 1 && d->sign_on.schemes.items[0] == SIGN_ON_ANONYMOUS)
+		ERROR_HERE(c, d->where, "%s names users or groups, but nobody can sign in: add a scheme to sign-on", door.what);
+	if (plain && d->sign_on.channel_binding == CHANNEL_BINDING_REQUIRE)
+		WARN_HERE(
+			c, d->where,
+			"%s: channel-binding = require means nothing over plain http://, where everybody may sign in without: write "
+			"require-tls = true",
+			door.what);
 }
 
 static bool somebody_signs_in(const struct settings *s)
 {
 	for (unsigned i = 0; i < s->listen_count; i++)
-		if (s->listens[i].sign_on.count > 0)
+		if (s->listens[i].sign_on.schemes.count > 0)
 			return true;
 	return false;
 }
@@ -94,7 +149,7 @@ static void check_listeners_of_rule(const struct settings *s, const struct acces
 {
 	for (unsigned i = 0; i < s->listen_count; i++) {
 		const struct listen_settings *l = &s->listens[i];
-		if (l->role == ROLE_PROXY && l->sign_on.count == 0 && is_about(a, l))
+		if (l->role == ROLE_PROXY && l->sign_on.schemes.count == 0 && is_about(a, l))
 			WARN_HERE(
 				c, a->where,
 				"this rule names users or groups, but listen %s has no sign-on: what the rule is about is refused to everybody there; name the listeners it is for: listen = {\"...\"}",
@@ -139,7 +194,7 @@ static void check_relaying_listeners(const struct settings *s, const struct upst
 {
 	unsigned signing = 0, relaying = 0;
 	for (unsigned i = 0; i < s->listen_count; i++) {
-		bool signs = s->listens[i].sign_on.count > 0;
+		bool signs = s->listens[i].sign_on.schemes.count > 0;
 		signing += s->listens[i].role == ROLE_PROXY && signs;
 		relaying += s->listens[i].role == ROLE_PROXY && !signs;
 	}
@@ -230,10 +285,15 @@ void settings_check_sign_on(struct settings *s, struct complaints *c)
 	check_accounts(s, c);
 	for (unsigned i = 0; i < s->listen_count; i++) {
 		s->listens[i].index = i;
-		check_names(s, &s->listens[i], c);
-		if (s->listens[i].sign_on.count > 0)
-			check_offer(s, &s->listens[i], c);
+		s->listens[i].sign_on.index = s->sign_on_count++;
+		check_listen(s, &s->listens[i], c);
 	}
+	for (unsigned i = 0; i < s->site_count; i++)
+		for (unsigned k = 0; k < s->sites[i].directory_count; k++) {
+			s->sites[i].directories[k].sign_on.index = s->sign_on_count++;
+			if (s->sites[i].directories[k].site) /* else it has been complained of already */
+				check_directory(s, &s->sites[i].directories[k], c);
+		}
 	check_rules_with_names(s, c);
 	for (unsigned i = 0; i < s->upstream_count; i++)
 		check_credentials(s, &s->upstreams[i], c);

@@ -64,14 +64,14 @@ static void check_chain(const struct settings *s, const struct upstream_settings
                         const struct listen_settings *own, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
-	bool anonymous = !own->sign_on.count || lists(&own->sign_on, SIGN_ON_ANONYMOUS);
-	bool by_connection = lists(&own->sign_on, SIGN_ON_NTLM) || lists(&own->sign_on, SIGN_ON_NEGOTIATE);
+	bool anonymous = !own->sign_on.schemes.count || lists(&own->sign_on.schemes, SIGN_ON_ANONYMOUS);
+	bool by_connection = lists(&own->sign_on.schemes, SIGN_ON_NTLM) || lists(&own->sign_on.schemes, SIGN_ON_NEGOTIATE);
 	if (!k->on && !anonymous)
 		WARN_HERE(c, m->where,
 		          "the member %s asks for a sign-in (sign-on of listen %s), and upstream %s has no credentials: error "
 		          "12201 parent-wants-sign-in",
 		          m->address, own->address, u->name);
-	if (k->on && anonymous && (!own->sign_on.count || k->send == SEND_WHEN_ASKED))
+	if (k->on && anonymous && (!own->sign_on.schemes.count || k->send == SEND_WHEN_ASKED))
 		WARN_HERE(c, m->where,
 		          "upstream %s has credentials, but the member %s allows anonymous (sign-on of listen %s): it never "
 		          "learns who we are, which is error 12201 parent-did-not-ask; demand a sign-in there, or take the "

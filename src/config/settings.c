@@ -9,11 +9,11 @@
 
 enum { SNAPSHOT_CEILING = 256 << 20 };
 
-/* Files without any `listen` get the embedded ones. */
+/* Files without any `listen` get the embedded ones, unless they publish a site, which names its own. */
 static bool has_listen(const struct outline *o)
 {
 	for (const struct entry *e = o->root.children; e; e = e->next)
-		if (e->row && strcmp(e->row->name, "listen") == 0)
+		if (e->row && (strcmp(e->row->name, "listen") == 0 || strcmp(e->row->name, "site") == 0))
 			return true;
 	return false;
 }
@@ -132,6 +132,16 @@ struct settings *settings_ref(struct settings *s)
 	if (s)
 		ref_take(&s->ref);
 	return s;
+}
+
+unsigned settings_hop_count(const struct settings *s)
+{
+	return s->upstream_count + s->application_count;
+}
+
+const struct upstream_settings *settings_hop(const struct settings *s, unsigned i)
+{
+	return i < s->upstream_count ? &s->upstreams[i] : &s->applications[i - s->upstream_count];
 }
 
 void settings_unref(struct settings *s)

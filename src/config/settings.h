@@ -70,6 +70,23 @@ struct credentials_settings {
 	const char *spn;
 };
 
+/* Whether a sign-in must belong to the TLS connection that it comes over (RFC 5929, tls-server-end-point). */
+enum channel_binding { CHANNEL_BINDING_NONE, CHANNEL_BINDING_ALLOW, CHANNEL_BINDING_REQUIRE };
+
+/* How clients sign in at a listener, or in a directory of a site. */
+struct sign_on_settings {
+	struct sign_on_list schemes;
+	struct text_list accounts; /* names of accounts blocks: who may verify */
+	const char *basic_realm;
+	bool basic_without_tls;
+	bool require_mic;
+	bool per_request; /* a sign-in ends with its request */
+	enum channel_binding channel_binding;
+	struct sign_on_list
+		through_broken_proxy; /* offered instead to clients behind a proxy that breaks the other schemes */
+	unsigned index;           /* of all that there are in these settings: filled in */
+};
+
 /* For clients that speak TLS to us. */
 struct listen_tls_settings {
 	struct written where;
@@ -77,7 +94,7 @@ struct listen_tls_settings {
 	const char *certificate, *key;
 };
 
-enum listen_role { ROLE_PROXY, ROLE_CONSOLE };
+enum listen_role { ROLE_PROXY, ROLE_CONSOLE, ROLE_SITE };
 
 struct listen_settings {
 	struct written where;
@@ -91,12 +108,10 @@ struct listen_settings {
 	struct port_list connect_ports;
 	struct network_list intermediaries;
 	struct network_list proxy_protocol_from;
-	struct listen_tls_settings tls;
-	struct sign_on_list sign_on;
-	struct text_list accounts; /* names of accounts blocks: who may verify */
-	const char *basic_realm;
-	bool basic_without_tls;
-	bool require_mic;
+	struct listen_tls_settings tls; /* of ROLE_SITE: `on` alone, each site has its own certificate */
+	struct sign_on_settings sign_on;
+	struct site_settings **sites; /* of ROLE_SITE: those published at this address */
+	unsigned site_count;
 };
 
 struct member_settings {
@@ -116,10 +131,12 @@ struct upstream_tls_settings {
 	bool verify;
 };
 
+/* A parent proxy, or an application behind a published site: members that stand for each other. */
 struct upstream_settings {
 	struct written where;
 	const char *name;
-	unsigned index; /* in settings.upstreams */
+	unsigned index; /* of all hops: the upstreams, then the applications; see settings_hop() */
+	bool is_application;
 	struct member_settings *members;
 	unsigned member_count;
 	struct upstream_tls_settings tls;
@@ -131,7 +148,7 @@ struct upstream_settings {
 	struct credentials_settings credentials;
 };
 
-enum route_via { VIA_DIRECT, VIA_UPSTREAM };
+enum route_via { VIA_DIRECT, VIA_UPSTREAM, VIA_APPLICATION };
 
 /* One entry of a `to` list, ready to be matched. */
 enum pattern_kind { PATTERN_ANY, PATTERN_NAME, PATTERN_SUFFIX, PATTERN_GLOB, PATTERN_NETWORK, PATTERN_LOCAL };
@@ -170,6 +187,56 @@ struct access_settings {
 	struct text_list methods, users, groups, listen;
 };
 
+enum log_format { LOG_W3C, LOG_JSON, LOG_IIS };
+
+struct log_settings {
+	struct written where;
+	bool on;          /* of a site: it is there */
+	const char *file; /* "-": standard output; "none" for the access log: see settings_log_access() */
+	enum log_format format;
+	bool query; /* false: what stands behind '?' is left out */
+	enum log_level level;
+};
+
+/* ---- published sites */
+
+enum user_format { USER_AS_ABOVE, USER_DOMAIN, USER_UPN, USER_NAME };
+enum directory_tls { DIRECTORY_TLS_AS_ABOVE, DIRECTORY_TLS_OPTIONAL, DIRECTORY_TLS_REQUIRED };
+
+/* A part of a site, from its prefix downward. What it does not say it has from the longest prefix above that does, and last from the site: after
+ * settings_load() everything is filled in. */
+struct directory_settings {
+	struct written where;
+	const char *prefix; /* in normal form, from '/' to '/' */
+	const struct site_settings *site;
+	struct sign_on_settings sign_on;
+	struct text_list users, groups; /* who may come in; none named: whoever is signed in */
+	struct network_list clients;
+	const char *application_name;
+	const struct upstream_settings *application; /* NULL: files */
+	const char *files;                           /* a folder; it stands for `files_prefix` */
+	const char *files_prefix;
+	struct text_list index; /* names of index pages */
+	enum user_format user_format;
+	enum directory_tls tls;
+	uint64_t body; /* at most, of a request; 0: no limit */
+};
+
+struct site_settings {
+	struct written where;
+	const char *host; /* "intranet.example", "*.example", or "*" */
+	unsigned index;   /* in settings.sites */
+	struct text_list listen;
+	struct listen_tls_settings tls;
+	struct sign_on_settings sign_on; /* what its directories begin with */
+	struct network_list intermediaries, proxy_protocol_from;
+	bool encoded_slashes;                   /* %2F is kept in paths instead of refused */
+	struct log_settings log;                /* `on`, or else its lines go to the access log */
+	struct directory_settings top;          /* what the block says outside its directories */
+	struct directory_settings *directories; /* the longest prefix first; "/" is always there */
+	unsigned directory_count;
+};
+
 struct timeout_settings {
 	int64_t connect, head, idle, tunnel, tcp_keepalive;
 	int64_t request_body;  /* between two pieces of a request body */
@@ -195,16 +262,6 @@ struct limit_settings {
 	uint64_t pipelined;
 };
 
-enum log_format { LOG_W3C, LOG_JSON };
-
-struct log_settings {
-	struct written where;
-	const char *file; /* "-": standard output; "none" for the access log: see settings_log_access() */
-	enum log_format format;
-	bool query; /* false: what stands behind '?' is left out */
-	enum log_level level;
-};
-
 struct resolver_settings {
 	struct written where;
 	const char *servers;    /* comma separated; NULL: the system's */
@@ -228,6 +285,11 @@ struct settings {
 	unsigned listen_count;
 	struct upstream_settings *upstreams;
 	unsigned upstream_count;
+	struct upstream_settings *applications;
+	unsigned application_count;
+	struct site_settings *sites;
+	unsigned site_count;
+	unsigned sign_on_count; /* struct sign_on_settings there are, of listeners and directories */
 	struct route_settings *routes;
 	unsigned route_count;
 	struct access_settings *access;
@@ -271,6 +333,9 @@ MUST_CHECK int settings_load_text(const char *name, struct span text, const char
 const char *settings_find(const char *given, char *room, size_t n);
 /* Files and folders named in the settings: can they be used by this process? Adds complaints. */
 void settings_check_files(const struct settings *s, struct complaints *c);
+/* Upstreams and applications, by their index; `i` below settings_hop_count(). */
+const struct upstream_settings *settings_hop(const struct settings *s, unsigned i);
+unsigned settings_hop_count(const struct settings *s);
 /* Whether there is an access log at all. */
 bool settings_log_access(const struct settings *s);
 struct settings *settings_ref(struct settings *s);

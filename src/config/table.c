@@ -72,16 +72,21 @@ static const struct setting listen_rows[] = {
 	SETTING("proxy-protocol-from", NETWORKS, listen_settings, proxy_protocol_from, NULL,
             "Balancers that send a PROXY protocol header (version 1 or 2) first, which is believed."),
 	SCHEMES(
-		"sign-on", listen_settings, sign_on, "anonymous|basic|ntlm|negotiate", NULL,
+		"sign-on", listen_settings, sign_on.schemes, "anonymous|basic|ntlm|negotiate", NULL,
 		"How clients sign in, in the order in which it is offered. With anonymous in it nobody is asked until a rule "
 		"needs a name; without the setting nobody is asked at all."),
-	SETTING("accounts", TEXTS, listen_settings, accounts, NULL,
+	SETTING("accounts", TEXTS, listen_settings, sign_on.accounts, NULL,
             "Names of the accounts blocks that may verify; exactly one does, chosen by the user's domain."),
-	SETTING("basic-realm", TEXT, listen_settings, basic_realm, "Fairlead", "What Basic sign-in shows to the user."),
-	SETTING("basic-without-tls", BOOL, listen_settings, basic_without_tls, "false",
+	SETTING("basic-realm", TEXT, listen_settings, sign_on.basic_realm, "Fairlead",
+            "What Basic sign-in shows to the user."),
+	SETTING("basic-without-tls", BOOL, listen_settings, sign_on.basic_without_tls, "false",
             "Whether Basic is offered on plain connections too, where everybody on the way can read the password."),
-	SETTING("require-mic", BOOL, listen_settings, require_mic, "false",
+	SETTING("require-mic", BOOL, listen_settings, sign_on.require_mic, "false",
             "Whether an NTLM sign-in without an integrity code is refused; curl and cntlm send none."),
+	CHOICE(
+		"channel-binding", listen_settings, sign_on.channel_binding, "none|allow|require", "allow",
+		"Over TLS, whether a sign-in must belong to the very connection: allow verifies it of clients that say so, require "
+		"refuses all others."),
 	BLOCK("tls", NULL, listen_settings, tls, listen_tls_block,
           "For clients that speak TLS to this address: a proxy given as https://."),
 };
@@ -110,6 +115,24 @@ static const struct setting upstream_tls_rows[] = {
 static const struct settings_block upstream_tls_block = TABLE(
 	"upstream tls", NULL, NOWHERE, PLACE(upstream_tls_settings, where), PLACE(upstream_tls_settings, on),
 	upstream_tls_rows, NULL);
+
+static const struct setting application_tls_rows[] = {
+	SETTING("ca", FILE, upstream_tls_settings, ca, NULL,
+            "A PEM file with the authorities that may vouch for the application; without it the system's."),
+	SETTING("name", TEXT, upstream_tls_settings, name, NULL,
+            "The name that the certificate must bear; without it the member's host."),
+	SETTING("certificate", FILE, upstream_tls_settings, certificate, NULL,
+            "A PEM file with our own certificate, for an application that asks for one."),
+	SETTING("key", FILE, upstream_tls_settings, key, NULL, "A PEM file with the key of our own certificate."),
+	SETTING("verify", BOOL, upstream_tls_settings, verify, "true",
+            "Whether the certificate is verified; false is for tests alone."),
+};
+static const struct settings_block application_tls_block = TABLE(
+	"application tls", NULL, NOWHERE, PLACE(upstream_tls_settings, where), NOWHERE, application_tls_rows, NULL);
+
+static const struct settings_block application_member_block = TABLE(
+	"application member", "URL", PLACE(member_settings, address), PLACE(member_settings, where), NOWHERE, member_rows,
+	NULL);
 
 static const struct setting credentials_rows[] = {
 	SCHEMES(
@@ -161,6 +184,107 @@ static const struct settings_block upstream_block = TABLE(
 	"upstream", "NAME", PLACE(upstream_settings, name), PLACE(upstream_settings, where), NOWHERE, upstream_rows,
 	"upstream head-office {\n\tmember \"proxy1.example:8080\" { }\n"
 	"\tmember \"proxy2.example:8080\" { backup = true }\n}");
+
+static const struct setting application_rows[] = {
+	BLOCKS("member", upstream_settings, members, member_count, member_settings, application_member_block, true,
+           "One server that runs the application; those without backup share the clients by their address."),
+	SETTING("health", TEXT, upstream_settings, health, NULL,
+            "A path that every member is asked for now and then; one that answers with an error gets no requests until "
+            "it answers well. Without it a connection is enough."),
+	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
+           "At most so many connections to each member; 0 for no limit."),
+	NUMBER("probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
+           "How often members are asked for health, and those that failed are tried in the background; 0s: never."),
+	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",
+           "How long a member may take to answer such a probe."),
+	BLOCK("tls", NULL, upstream_settings, tls, application_tls_block, "For members spoken to over https."),
+};
+static const struct settings_block application_block = TABLE(
+	"application", "NAME", PLACE(upstream_settings, name), PLACE(upstream_settings, where), NOWHERE, application_rows,
+	"application hr {\n\tmember \"http://10.0.0.7:8080\" { }\n\thealth = \"/health\"\n}");
+
+/* What a site says for all its directories, and a directory for itself: rows of a directory_settings inside `holder`. */
+#define DIRECTORY_ROWS(holder, inside)                                                                               \
+	SCHEMES("sign-on", holder, inside sign_on.schemes, "anonymous|basic|ntlm|negotiate", NULL,                       \
+	        "How clients sign in, in the order in which it is offered; with anonymous in it whoever does not is "    \
+	        "served too. anonymous alone lets an application sign its users in itself."),                            \
+		SETTING("accounts", TEXTS, holder, inside sign_on.accounts, NULL,                                            \
+	            "Names of the accounts blocks that may verify; exactly one does, chosen by the user's domain."),     \
+		SETTING(                                                                                                     \
+			"users", TEXTS, holder, inside users, NULL,                                                              \
+			"Who may come in: 'CORP\\\\alice', alice@corp.example, or alice for a local account; without users and " \
+			"groups whoever is signed in."),                                                                         \
+		SETTING("groups", TEXTS, holder, inside groups, NULL, "Groups whose members may come in: 'CORP\\\\Staff'."), \
+		SETTING("clients", NETWORKS, holder, inside clients, NULL,                                                   \
+	            "Networks whose hosts are served; without it all. Others get a 403.6."),                             \
+		SETTING("application", TEXT, holder, inside application_name, NULL,                                          \
+	            "The application block that requests are forwarded to."),                                            \
+		SETTING("files", FILE, holder, inside files, NULL,                                                           \
+	            "The folder whose files are served, instead of an application."),                                    \
+		SETTING("index", TEXTS, holder, inside index, NULL,                                                          \
+	            "Names of the page that is served for a folder, the first that exists; without it index.html."),     \
+		CHOICE("user-format", holder, inside user_format, "as-above|domain|upn|name", "as-above",                    \
+	           "How the application is told the user's name: CORP\\\\alice, alice@corp.example, or alice."),         \
+		CHOICE("require-tls", holder, inside tls, "as-above|false|true", "as-above",                                 \
+	           "true: a request over plain HTTP gets a 403.4."),                                                     \
+		NUMBER(                                                                                                      \
+			"body", SIZE, holder, inside body, 0, 1ll << 50, "0KB",                                                  \
+			"The largest body of a request; 0KB as above, and where nothing is said without limit. Larger ones get a 413.")
+
+static const struct setting directory_rows[] = {DIRECTORY_ROWS(directory_settings, )};
+static const struct settings_block directory_block = TABLE(
+	"site directory", "PREFIX", PLACE(directory_settings, prefix), PLACE(directory_settings, where), NOWHERE,
+	directory_rows, NULL);
+
+static const struct setting site_log_rows[] = {
+	SETTING("file", FILE, log_settings, file, "-", "Where it goes; \"-\" is standard output."),
+	CHOICE("query", log_settings, query, "drop|keep", "keep",
+           "Whether what stands behind the ? of an address is kept or dropped."),
+};
+static const struct settings_block site_log_block = TABLE("site log", NULL, NOWHERE, PLACE(log_settings, where),
+                                                          PLACE(log_settings, on), site_log_rows, NULL);
+
+static const struct setting site_rows[] = {
+	REQUIRED(
+		"listen", TEXTS, site_settings, listen,
+		"Addresses at which it is published: \"http://0.0.0.0:80\", \"https://*:443\". Several sites may share one."),
+	BLOCK("tls", NULL, site_settings, tls, listen_tls_block, "The certificate of this site, for its https addresses."),
+	BLOCKS("directory", site_settings, directories, directory_count, directory_settings, directory_block, false,
+           "A part of the site with settings of its own; what it leaves out it has from the next longer prefix above, "
+           "and from the site."),
+	DIRECTORY_ROWS(site_settings, top.),
+	SETTING("basic-realm", TEXT, site_settings, sign_on.basic_realm, NULL,
+            "What Basic sign-in shows to the user; without it the site's name."),
+	SETTING("basic-without-tls", BOOL, site_settings, sign_on.basic_without_tls, "false",
+            "Whether Basic is offered on plain connections too, where everybody on the way can read the password."),
+	SETTING("require-mic", BOOL, site_settings, sign_on.require_mic, "false",
+            "Whether an NTLM sign-in without an integrity code is refused; curl and cntlm send none."),
+	CHOICE("channel-binding", site_settings, sign_on.channel_binding, "none|allow|require", "allow",
+           "Extended protection: over TLS, whether a sign-in must belong to the very connection. allow verifies it of "
+           "clients that say so, require refuses all others, and everything that comes through a proxy that ends TLS."),
+	CHOICE("persist", site_settings, sign_on.per_request, "connection|request", "connection",
+           "Whether a sign-in by NTLM or Negotiate lasts as long as its connection, or for one request."),
+	SCHEMES(
+		"through-broken-proxy", site_settings, sign_on.through_broken_proxy, "basic|ntlm|negotiate", NULL,
+		"What is offered instead to clients behind a proxy that breaks NTLM, once it has been seen to: {basic}, say, "
+		"over TLS."),
+	SETTING(
+		"intermediaries", NETWORKS, site_settings, intermediaries, NULL,
+		"Proxies and balancers in front of this site that keep their users' connections apart, and whose "
+		"X-Forwarded-For is believed; from any other connection with Via or X-Forwarded-For a sign-in lasts for one "
+		"request."),
+	SETTING("proxy-protocol-from", NETWORKS, site_settings, proxy_protocol_from, NULL,
+            "Balancers that send a PROXY protocol header (version 1 or 2) first, which is believed."),
+	SETTING("encoded-slashes", BOOL, site_settings, encoded_slashes, "false",
+            "Whether %2F may stand in paths, for applications that need it; else it is refused."),
+	BLOCK("log", NULL, site_settings, log, site_log_block,
+          "The log of this site, in the format of Internet Information Services; without it the access log."),
+};
+static const struct settings_block site_block = TABLE(
+	"site", "HOST", PLACE(site_settings, host), PLACE(site_settings, where), NOWHERE, site_rows,
+	"site \"intranet.example\" {\n\tlisten = {\"http://0.0.0.0:80\"}\n\taccounts = {corp}\n"
+	"\tdirectory \"/\" { sign-on = {negotiate, ntlm}  application = hr }\n"
+	"\tdirectory \"/public/\" { sign-on = {anonymous}  files = \"/srv/public\" }\n}");
 
 static const struct setting route_rows[] = {
 	REQUIRED("to", PATTERNS, route_settings, to, "Which hosts the route is for; see PATTERNS."),
@@ -330,6 +454,10 @@ static const struct setting top_rows[] = {
            "machine. A file without any has a proxy at 127.0.0.1:3128 and a console at 127.0.0.1:3129."),
 	BLOCKS("upstream", settings, upstreams, upstream_count, upstream_settings, upstream_block, false,
            "A parent proxy, or several that stand for each other."),
+	BLOCKS("application", settings, applications, application_count, upstream_settings, application_block, false,
+           "An application behind a published site: the servers that run it."),
+	BLOCKS("site", settings, sites, site_count, site_settings, site_block, false,
+           "A published web site: addresses, certificate, and how clients sign in, directory by directory."),
 	BLOCKS("route", settings, routes, route_count, route_settings, route_block, false,
            "Where requests go: the first route that matches; direct if none does."),
 	BLOCKS("access", settings, access, access_count, access_settings, access_block, false,
@@ -347,8 +475,6 @@ static const struct setting top_rows[] = {
 	LATER("pac", "A PAC file that is evaluated."),
 	LATER("serve-pac", "The PAC file that is served."),
 	LATER("cache", "Stored answers."),
-	LATER("application", "What a published site forwards to."),
-	LATER("site", "A published web site."),
 };
 const struct settings_block settings_table = TABLE("", NULL, NOWHERE, NOWHERE, NOWHERE, top_rows, NULL);
 

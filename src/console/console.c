@@ -104,4 +104,4 @@ static void answer_console(const struct responder_request *request, struct respo
 	}
 }
 
-const struct responder console_responder = {"console", answer_console};
+const struct responder console_responder = {.name = "console", .role = ROLE_CONSOLE, .answer = answer_console};

@@ -82,12 +82,12 @@ static void member_up(struct buf *to, const struct upstream_settings *u, unsigne
 static void add_members(const struct responder_request *request, struct buf *to)
 {
 	const struct settings *s = request->settings;
-	if (!request->members || !s->upstream_count)
+	if (!request->members || !settings_hop_count(s))
 		return;
-	describe(to, "fairlead_", "member_up", "gauge", "1 while a member of an upstream answers, as far as is known");
-	for (unsigned i = 0; i < s->upstream_count; i++)
-		for (unsigned k = 0; k < s->upstreams[i].member_count; k++)
-			member_up(to, &s->upstreams[i], k, &request->members[i][k]);
+	describe(to, "fairlead_", "member_up", "gauge", "1 while a member of an upstream or application answers, as far as is known");
+	for (unsigned i = 0; i < settings_hop_count(s); i++)
+		for (unsigned k = 0; k < settings_hop(s, i)->member_count; k++)
+			member_up(to, settings_hop(s, i), k, &request->members[i][k]);
 }
 
 /* Names that collectors know from every program (Prometheus' standard process metrics). What the system did not say is left out. */

@@ -62,8 +62,8 @@ static void tell_state(const struct member_state *m, struct sheet *s)
 static void fill_upstreams(const struct responder_request *request, struct sheet *s)
 {
 	const struct settings *settings = request->settings;
-	for (unsigned i = 0; i < settings->upstream_count; i++) {
-		const struct upstream_settings *u = &settings->upstreams[i];
+	for (unsigned i = 0; i < settings_hop_count(settings); i++) {
+		const struct upstream_settings *u = settings_hop(settings, i);
 		for (unsigned k = 0; k < u->member_count; k++) {
 			sheet_string(s, u->name);
 			sheet_string(s, u->members[k].address);

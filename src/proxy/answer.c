@@ -3,16 +3,23 @@
 #include "http/date.h"
 #include "http/status.h"
 #include "net/fiber.h"
+#include "proxy/client_auth.h"
 #include "proxy/error_page.h"
 #include "proxy/forward.h"
 
 enum { PAGE_MOST = 1 << 20, LINGER_MS = 2000, LINGER_BYTES = 1 << 18 };
 
+/* A leg of a sign-in needs its connection. */
+static bool is_leg(const struct exchange *x)
+{
+	return x->record.end == END_SIGN_IN_LEG || x->record.end == END_SITE_SIGN_IN_LEG;
+}
+
 /* Reads what is left of the request's body, up to a limit, so that the next request can be found behind it. False: it could not be had. There is no
  * limit for a leg of a sign-in: it is worth nothing without its connection, and clients send the body along with it. */
 static bool drain_request(struct exchange *x)
 {
-	uint64_t limit = x->record.end == END_SIGN_IN_LEG ? UINT64_MAX : x->settings->limits.drain_body;
+	uint64_t limit = is_leg(x) ? UINT64_MAX : x->settings->limits.drain_body;
 	const struct framing *f = &x->request_framing;
 	if (f->kind == BODY_NONE || (f->kind == BODY_LENGTH && f->length == 0))
 		return true;
@@ -41,7 +48,7 @@ static bool drain_request(struct exchange *x)
  * its sign-in goes on, would have to end. */
 static void ask_for_body(struct exchange *x)
 {
-	if (x->record.end != END_SIGN_IN_LEG || !x->expects_continue)
+	if (!is_leg(x) || !x->expects_continue)
 		return;
 	if (stream_write_span(&x->client->stream, SPAN("HTTP/1.1 100 Continue\r\n\r\n"),
 	                      clock_after(worker_now(), x->settings->timeouts.write)) == 0)
@@ -97,8 +104,7 @@ enum step refuse(struct exchange *x)
 	}
 	ask_for_body(x);
 	bool body_is_read = head_was_read(x) && drain_request(x) && !sent_ahead(x);
-	/* A leg of a sign-in needs its connection. */
-	x->close_client |= !body_is_read || (x->client->close_soon && x->record.end != END_SIGN_IN_LEG);
+	x->close_client |= !body_is_read || (x->client->close_soon && !is_leg(x));
 	x->record.status = row->status;
 	struct error_page page = {.record = &x->record,
 	                          .settings = x->settings,
@@ -131,57 +137,109 @@ static void echo_request(struct exchange *x, struct responder_answer *answer)
 	buf_add(&answer->body, SPAN("\r\n"));
 }
 
-static void say_options(struct responder_answer *answer)
+static void say_options(const struct exchange *x, struct responder_answer *answer)
 {
 	answer->status = 200;
 	answer->content_type = NULL;
-	buf_add(&answer->fields, SPAN("Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n"));
+	buf_adds(&answer->fields, x->listen->role == ROLE_SITE
+	                              ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"
+	                              : "Allow: GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH\r\n");
+}
+
+struct responder_request responder_request_of(struct exchange *x)
+{
+	return (struct responder_request){.settings = x->settings,
+	                                  .listen = x->listen,
+	                                  .head = &x->request,
+	                                  .path = x->target.path,
+	                                  .host = x->host_folded,
+	                                  .place = &x->place,
+	                                  .arena = &x->arena,
+	                                  .edition = x->lease->edition->number,
+	                                  .client = x->client->from,
+	                                  .draining = service_self()->draining,
+	                                  .members = x->lease->edition->members};
 }
 
 static void fill_answer(struct exchange *x, struct responder_answer *answer)
 {
 	if (x->responder) {
-		struct responder_request request = {.settings = x->settings,
-		                                    .head = &x->request,
-		                                    .path = x->target.path,
-		                                    .client = x->client->from,
-		                                    .draining = service_self()->draining,
-		                                    .members = x->lease->edition->members};
+		struct responder_request request = responder_request_of(x);
 		x->responder->answer(&request, answer);
 	} else if (x->request.method == METHOD_TRACE) {
 		echo_request(x, answer);
 	} else {
-		say_options(answer);
+		say_options(x, answer);
 	}
+}
+
+static void release_answer(struct responder_answer *answer)
+{
+	if (answer->file >= 0)
+		close(answer->file);
+	buf_fini(&answer->body);
+	buf_fini(&answer->fields);
+}
+
+/* The responder says why it cannot. */
+static enum step refuse_answer(struct exchange *x, const struct responder_answer *answer)
+{
+	if (answer->end == END_SITE_ACCESS_DENIED)
+		return challenge_client(x, answer->end);
+	return end_with(x, answer->end, 0, answer->detail);
+}
+
+static uint64_t length_of(const struct responder_answer *answer)
+{
+	uint64_t n = answer->body.n;
+	for (unsigned i = 0; i < answer->piece_count; i++)
+		n += answer->pieces[i].before.n + answer->pieces[i].length;
+	return n;
+}
+
+static void write_head(const struct exchange *x, const struct responder_answer *answer, struct buf *to)
+{
+	uint64_t length = length_of(answer);
+	bool bodiless = answer->status == 304 || answer->status == 204;
+	buf_addf(to, "HTTP/1.1 %u %s\r\nDate: ", answer->status, status_reason(answer->status));
+	buf_add(to, http_date(clock_civil_us() / 1000000));
+	if (answer->content_type && !bodiless)
+		buf_addf(to, "\r\nContent-Type: %s", answer->content_type);
+	if (!bodiless)
+		buf_addf(to, "\r\nContent-Length: %llu", (unsigned long long)length);
+	buf_add(to, SPAN("\r\n"));
+	if (!answer->may_be_kept)
+		buf_add(to, SPAN("Cache-Control: no-store\r\n"));
+	buf_add(to, buf_span(&answer->fields));
+	if (x->auth_info)
+		buf_adds(to, x->auth_info);
+	if (x->close_client)
+		buf_add(to, SPAN("Connection: close\r\n"));
+	else if (x->request.minor == 0)
+		buf_add(to, SPAN("Connection: keep-alive\r\n"));
+	buf_add(to, SPAN("\r\n"));
 }
 
 enum step answer_here(struct exchange *x)
 {
-	struct responder_answer answer = {.status = 404, .content_type = "text/plain; charset=utf-8"};
+	struct responder_answer answer = {.status = 404, .content_type = "text/plain; charset=utf-8", .file = -1};
 	struct buf b;
 	bool body_is_read = drain_request(x);
 	x->close_client |= !body_is_read || x->client->close_soon;
 	if (x->record.end == END_OK)
-		x->record.end = END_ANSWERED_HERE;
+		x->record.end = is_published(x) ? END_OK : END_ANSWERED_HERE;
 	buf_init(&answer.body, 4 * PAGE_MOST);
 	buf_init(&answer.fields, LENT_SIZE);
 	fill_answer(x, &answer);
+	if (answer.end != END_OK) {
+		release_answer(&answer);
+		return refuse_answer(x, &answer);
+	}
 	x->record.status = answer.status;
 	buf_init(&b, 5 * PAGE_MOST);
-	buf_addf(&b, "HTTP/1.1 %u %s\r\nDate: ", answer.status, status_reason(answer.status));
-	buf_add(&b, http_date(clock_civil_us() / 1000000));
-	if (answer.content_type && answer.body.n > 0)
-		buf_addf(&b, "\r\nContent-Type: %s", answer.content_type);
-	buf_addf(&b, "\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n", answer.body.n);
-	buf_add(&b, buf_span(&answer.fields));
-	if (x->close_client)
-		buf_add(&b, SPAN("Connection: close\r\n"));
-	else if (x->request.minor == 0)
-		buf_add(&b, SPAN("Connection: keep-alive\r\n"));
-	buf_add(&b, SPAN("\r\n"));
+	write_head(x, &answer, &b);
 	if (x->request.method != METHOD_HEAD)
 		buf_add(&b, buf_span(&answer.body));
-	buf_fini(&answer.body);
-	buf_fini(&answer.fields);
+	release_answer(&answer);
 	return send_own(x, &b, body_is_read);
 }

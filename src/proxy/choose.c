@@ -2,6 +2,7 @@
 #include "base/counters.h"
 #include "net/resolve.h"
 #include "proxy/forward.h"
+#include "proxy/publish.h"
 #include "proxy/relay_auth.h"
 
 enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer)
@@ -87,11 +88,26 @@ enum step ask_pin(struct exchange *x)
 	return STEP_CONNECT;
 }
 
+/* Where we signed the client in, his credentials end here; where the application does, they bind its connection. */
+static enum step choose_application(struct exchange *x)
+{
+	enum step next = choose_place(x);
+	if (next != STEP_CONNECT)
+		return next;
+	x->upgrade = wants_upgrade(x);
+	if (x->policy)
+		return STEP_CONNECT;
+	read_leg(x);
+	return ask_pin(x);
+}
+
 enum step choose_route(struct exchange *x)
 {
 	struct route_question q = {
 		.host = x->host_folded, .host_is_literal = x->host_is_literal, .literal = x->literal, .port = x->target.port};
 	struct resolved room;
+	if (is_published(x))
+		return choose_application(x);
 	if (resolve_for_route(x, &q, &room) != 0)
 		return cut_with(x, END_DRAINING, -ECANCELED);
 	route_decide(x->settings, &q, &x->route);

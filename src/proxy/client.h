@@ -11,11 +11,12 @@
 
 /* How the client signs in to us: made with its first token, ends with the connection. */
 struct client_auth {
-	struct acceptor *acceptor; /* NULL: none yet, or lent to a thread that did not come back in time */
-	struct identity *who;      /* signed in on this connection; NULL: nobody */
-	struct edition *edition;   /* counted: the acceptor's policy lives in it */
-	mono_ms since;             /* when he signed in */
-	bool in_doubt;             /* another sign-in has begun since, or was refused: `who` does not count */
+	struct acceptor *acceptor;            /* NULL: none yet, or lent to a thread that did not come back in time */
+	struct identity *who;                 /* signed in on this connection; NULL: nobody */
+	struct edition *edition;              /* counted: the acceptor's policy lives in it */
+	const struct acceptor_policy *policy; /* the acceptor's */
+	mono_ms since;                        /* when he signed in */
+	bool in_doubt;                        /* another sign-in has begun since, or was refused: `who` does not count */
 };
 
 struct client {

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/fiber.h"
 #include "net/offload.h"
+#include "proxy/broken_proxy.h"
 #include "proxy/sign_on.h"
 
 /* sc-win32-status of the normal legs, as Internet Information Services writes them. */
@@ -26,6 +27,22 @@ void client_auth_fini(struct client_auth *auth)
 bool client_auth_in_handshake(const struct client_auth *auth)
 {
 	return auth->acceptor && acceptor_in_handshake(auth->acceptor);
+}
+
+/* A client signs in to a proxy or to a site by the same words in different fields (RFC 9110 section 11). */
+struct sign_in_words {
+	enum field_id credentials;
+	const char *challenge;
+	enum end_reason leg, refused;
+};
+
+static const struct sign_in_words *words_of(const struct exchange *x)
+{
+	static const struct sign_in_words proxy = {FIELD_PROXY_AUTHORIZATION, "Proxy-Authenticate", END_SIGN_IN_LEG,
+	                                           END_SIGN_IN_REFUSED};
+	static const struct sign_in_words site = {FIELD_AUTHORIZATION, "WWW-Authenticate", END_SITE_SIGN_IN_LEG,
+	                                          END_SITE_SIGN_IN_REFUSED};
+	return is_published(x) ? &site : &proxy;
 }
 
 /* ---- verifying, perhaps on another thread */
@@ -96,15 +113,17 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 	return error;
 }
 
-static int verify_credentials(struct exchange *x, const struct acceptor_policy *policy, const struct challenge *c,
-                              struct acceptor_answer *answer)
+/* The policy lives in its edition: another edition is another policy. */
+static int verify_credentials(struct exchange *x, const struct challenge *c, struct acceptor_answer *answer)
 {
 	struct client_auth *auth = &x->client->auth;
-	if (!auth->acceptor || (auth->edition != x->lease->edition && !acceptor_in_handshake(auth->acceptor))) {
+	if (!auth->acceptor || (auth->policy != x->policy && !acceptor_in_handshake(auth->acceptor))) {
+		bool bind = x->sign_on->channel_binding != CHANNEL_BINDING_NONE;
 		acceptor_free(auth->acceptor);
 		edition_unref(auth->edition);
 		auth->edition = edition_ref(x->lease->edition);
-		auth->acceptor = acceptor_new(policy, tls_stream_bindings(&x->client->stream));
+		auth->policy = x->policy;
+		auth->acceptor = acceptor_new(x->policy, bind ? tls_stream_bindings(&x->client->stream) : SPAN_NONE);
 	}
 	if (!auth->acceptor)
 		return -ENOMEM;
@@ -122,15 +141,15 @@ static bool can_offer(const struct exchange *x, enum auth_scheme scheme)
 	return scheme == SCHEME_BASIC || x->request_framing.keep_alive;
 }
 
-static void offer(struct exchange *x, const struct acceptor_policy *policy, struct buf *to)
+static void offer(struct exchange *x, struct buf *to)
 {
-	for (unsigned i = 0; i < policy->scheme_count; i++) {
-		enum auth_scheme scheme = policy->schemes[i];
+	for (unsigned i = 0; x->policy && i < x->policy->scheme_count; i++) {
+		enum auth_scheme scheme = x->policy->schemes[i];
 		if (!can_offer(x, scheme))
 			continue;
-		buf_addf(to, "Proxy-Authenticate: %s", scheme_name(scheme));
+		buf_addf(to, "%s: %s", words_of(x)->challenge, scheme_name(scheme));
 		if (scheme == SCHEME_BASIC)
-			buf_addf(to, " realm=\"%s\", charset=\"UTF-8\"", x->listen->basic_realm);
+			buf_addf(to, " realm=\"%s\", charset=\"UTF-8\"", x->sign_on->basic_realm);
 		buf_add(to, SPAN("\r\n"));
 	}
 }
@@ -142,10 +161,10 @@ enum step challenge_client(struct exchange *x, enum end_reason reason)
 	if (!memory)
 		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
 	buf_over(&b, memory, LENT_SIZE - 1);
-	offer(x, sign_on_policy(x->lease->edition->sign_on, x->listen), &b);
+	offer(x, &b);
 	memory[b.n] = '\0';
 	x->extra_fields = memory;
-	if (reason == END_SIGN_IN_WANTED)
+	if (reason == END_SIGN_IN_WANTED || reason == END_SITE_SIGN_IN_WANTED)
 		x->record.win32 = ERROR_ACCESS_DENIED;
 	return end_with(x, reason, 0, NULL);
 }
@@ -154,10 +173,10 @@ enum step challenge_client(struct exchange *x, enum end_reason reason)
 static enum step send_leg(struct exchange *x, const struct acceptor_answer *answer)
 {
 	x->client->auth.in_doubt = true;
-	x->extra_fields = arena_printf(&x->arena, "Proxy-Authenticate: %s %.*s\r\n", scheme_name(answer->scheme),
+	x->extra_fields = arena_printf(&x->arena, "%s: %s %.*s\r\n", words_of(x)->challenge, scheme_name(answer->scheme),
 	                               SPAN_ARG(buf_span(&answer->token)));
 	x->record.win32 = SEC_E_NO_CREDENTIALS;
-	return end_with(x, END_SIGN_IN_LEG, 0, NULL);
+	return end_with(x, words_of(x)->leg, 0, NULL);
 }
 
 /* ---- the outcomes */
@@ -186,7 +205,14 @@ static enum step refused(struct exchange *x, const struct acceptor_answer *answe
 	x->record.detail = detail_of(x, answer);
 	x->record.detail_is_ours = answer->reason != AUTH_EXPIRED && answer->reason != AUTH_MUST_CHANGE;
 	log_event(LOG_INFO, "sign-in refused to a client: %s", x->record.detail);
-	return challenge_client(x, END_SIGN_IN_REFUSED);
+	return challenge_client(x, words_of(x)->refused);
+}
+
+/* Who signed in, but not by an account or in a way that counts here: in a directory whose rules are others than those his handshake began under. */
+static enum step refused_here(struct exchange *x)
+{
+	x->client->auth.in_doubt = true;
+	return challenge_client(x, words_of(x)->refused);
 }
 
 static enum step unavailable(struct exchange *x, const char *why)
@@ -199,17 +225,19 @@ static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 {
 	struct client *client = x->client;
 	struct identity *before = client->auth.who;
+	if (!sign_on_accepts(x->sign_on, answer->who))
+		return refused_here(x);
 	bool another = before && !span_eq_nocase(span_of(before->shown), span_of(answer->who->shown));
 	x->who = TAKE(answer->who);
 	if (another && pin_set_has_token(&client->pins))
 		return cut_with(x, END_USER_CHANGED, 0);
-	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared;
+	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared && !x->sign_on->per_request;
 	identity_unref(before);
 	client->auth.in_doubt = false;
 	client->auth.who = lasts ? identity_ref(x->who) : NULL;
 	client->auth.since = worker_now();
 	if (answer->token.n)
-		x->auth_info = arena_printf(&x->arena, "Proxy-Authenticate: %s %.*s\r\n", scheme_name(answer->scheme),
+		x->auth_info = arena_printf(&x->arena, "%s: %s %.*s\r\n", words_of(x)->challenge, scheme_name(answer->scheme),
 		                            SPAN_ARG(buf_span(&answer->token)));
 	return STEP_AUTHORIZE;
 }
@@ -230,14 +258,44 @@ static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
 	return unavailable(x, detail_of(x, answer));
 }
 
-static enum step use_credentials(struct exchange *x, const struct acceptor_policy *policy, struct span value)
+/* The last word of a handshake on a connection that never saw the first: a proxy between the client and us does not keep its connections together,
+ * and will not the next time either. */
+static bool came_without_beginning(const struct exchange *x, enum token_kind kind)
+{
+	const struct client_auth *auth = &x->client->auth;
+	return kind == TOKEN_NTLM_3 && !auth->who && !(auth->acceptor && acceptor_in_handshake(auth->acceptor));
+}
+
+static enum step broken_in_between(struct exchange *x)
+{
+	struct span via = head_value(&x->request, FIELD_VIA);
+	COUNT(sign_ins_broken_by_proxy_total);
+	if (broken_proxy_note(&x->client->from, via)) {
+		char at[ADDR_TEXT];
+		addr_format(&x->client->from, false, at);
+		log_event(
+			LOG_WARNING,
+			"site %s: a proxy between %s and this site breaks sign-in by NTLM (Via: %.*s): its last message came over "
+			"a connection that never saw the first. Remedies: a proxy that keeps connections, an exclusion for this "
+			"site, or Basic over TLS (through-broken-proxy)",
+			x->place.site->host, at, via.n ? (int)(via.n > 200 ? 200 : via.n) : 4, via.n ? via.p : "none");
+	}
+	x->policy = sign_on_policy(x->lease->edition->sign_on, x->sign_on, x->client->stream.tls != NULL, true);
+	x->client->auth.in_doubt = true;
+	return challenge_client(x, END_SITE_BROKEN_BY_PROXY);
+}
+
+static enum step use_credentials(struct exchange *x, struct span value)
 {
 	struct challenge c;
 	struct acceptor_answer answer = {.step = AUTH_STEP_FAILED};
 	if (!credentials_parse(value, &c))
-		return challenge_client(x, END_SIGN_IN_REFUSED);
-	x->record.proxy_leg = c.scheme == SCHEME_BASIC ? "basic" : token_kind_name(token_kind_of(c.token));
-	int error = verify_credentials(x, policy, &c, &answer);
+		return challenge_client(x, words_of(x)->refused);
+	enum token_kind kind = c.scheme == SCHEME_BASIC ? TOKEN_NONE : token_kind_of(c.token);
+	x->record.proxy_leg = c.scheme == SCHEME_BASIC ? "basic" : token_kind_name(kind);
+	if (is_published(x) && came_without_beginning(x, kind))
+		return broken_in_between(x);
+	int error = verify_credentials(x, &c, &answer);
 	if (error == -ECANCELED)
 		return cut_with(x, END_DRAINING, error);
 	if (error == -ENOMEM)
@@ -274,29 +332,29 @@ static bool repeats_last_word(const struct client_auth *auth, struct span value)
 
 enum step authenticate(struct exchange *x)
 {
-	const struct acceptor_policy *policy = sign_on_policy(x->lease->edition->sign_on, x->listen);
-	if (!policy)
+	const struct client_auth *auth = &x->client->auth;
+	if (!x->policy)
 		return STEP_AUTHORIZE;
-	struct span value = head_value(&x->request, FIELD_PROXY_AUTHORIZATION);
+	struct span value = head_value(&x->request, words_of(x)->credentials);
 	forget_if_stale(x);
-	if (value.p && !repeats_last_word(&x->client->auth, value))
-		return use_credentials(x, policy, value);
-	if (x->client->auth.who && !x->client->auth.in_doubt)
-		x->who = identity_ref(x->client->auth.who);
+	if (value.p && !repeats_last_word(auth, value))
+		return use_credentials(x, value);
+	if (auth->who && !auth->in_doubt && sign_on_accepts(x->sign_on, auth->who))
+		x->who = identity_ref(auth->who);
 	return STEP_AUTHORIZE;
 }
 
 static bool anonymous_may_pass(const struct listen_settings *listen)
 {
-	for (unsigned i = 0; i < listen->sign_on.count; i++)
-		if (listen->sign_on.items[i] == SIGN_ON_ANONYMOUS)
+	for (unsigned i = 0; i < listen->sign_on.schemes.count; i++)
+		if (listen->sign_on.schemes.items[i] == SIGN_ON_ANONYMOUS)
 			return true;
-	return listen->sign_on.count == 0;
+	return listen->sign_on.schemes.count == 0;
 }
 
 bool can_challenge(const struct exchange *x)
 {
-	return sign_on_policy(x->lease->edition->sign_on, x->listen) != NULL;
+	return x->policy != NULL;
 }
 
 bool must_sign_in(const struct exchange *x, const struct access_answer *answer)

@@ -59,7 +59,8 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 		buf_add(&k, x->origin_key);
 		buf_add(&n, x->origin_key);
 	} else {
-		buf_addf(&k, "parent|%s|%s|", x->route.upstream->name, member->address);
+		buf_addf(&k, "%s|%s|%s|", x->route.upstream->is_application ? "application" : "parent",
+		         x->route.upstream->name, member->address);
 		if (x->route.upstream->tls.on)
 			buf_addf(&k, "tls %" PRIu64, x->lease->edition->number);
 		if (upstream_relays(x->route.upstream))
@@ -345,7 +346,7 @@ enum step connect_hop(struct exchange *x)
 {
 	enum step next = STEP_SEND;
 	if (!x->conn) /* else it is the pin's */
-		next = x->route.via == VIA_UPSTREAM ? connect_parent(x) : connect_direct(x);
+		next = x->route.via == VIA_DIRECT ? connect_direct(x) : connect_parent(x);
 	if (next != STEP_SEND)
 		return next;
 	note_connection(x);

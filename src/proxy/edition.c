@@ -19,7 +19,7 @@ void edition_unref(struct edition *e)
 {
 	if (!e || !ref_drop(&e->ref))
 		return;
-	for (unsigned i = 0; e->tls && i < e->settings->upstream_count; i++)
+	for (unsigned i = 0; e->tls && i < settings_hop_count(e->settings); i++)
 		if (e->tls[i])
 			tls_client_free(e->tls[i]);
 	free(e->tls);
@@ -27,23 +27,27 @@ void edition_unref(struct edition *e)
 		if (e->listen_tls[i])
 			tls_server_free(e->listen_tls[i]);
 	free(e->listen_tls);
-	for (unsigned i = 0; e->members && i < e->settings->upstream_count; i++)
+	for (unsigned i = 0; e->members && i < settings_hop_count(e->settings); i++)
 		free(e->members[i]);
 	free(e->members);
 	sign_on_free(e->sign_on);
+	for (unsigned i = 0; e->site_logs && i < e->settings->site_count; i++)
+		log_close(e->site_logs[i]);
+	free(e->site_logs);
 	log_close(e->access_log);
 	settings_unref(e->settings);
 	free(e);
 }
 
-static int make_parent_tls(struct edition *e)
+static int make_hop_tls(struct edition *e)
 {
 	const struct settings *s = e->settings;
-	e->tls = calloc(s->upstream_count + 1, sizeof(*e->tls));
+	e->tls = calloc(settings_hop_count(s) + 1, sizeof(*e->tls));
 	if (!e->tls)
 		return -ENOMEM;
-	for (unsigned i = 0; i < s->upstream_count; i++) {
-		const struct upstream_tls_settings *t = &s->upstreams[i].tls;
+	for (unsigned i = 0; i < settings_hop_count(s); i++) {
+		const struct upstream_settings *hop = settings_hop(s, i);
+		const struct upstream_tls_settings *t = &hop->tls;
 		char *why = NULL;
 		if (!t->on)
 			continue;
@@ -51,7 +55,8 @@ static int make_parent_tls(struct edition *e)
 			.ca = t->ca, .name = t->name, .certificate = t->certificate, .key = t->key, .verify = t->verify};
 		int error = tls_client_new(&settings, &e->tls[i], &why);
 		if (error) {
-			log_event(LOG_ERROR, "upstream %s: %s", s->upstreams[i].name, why ? why : "TLS cannot be set up");
+			log_event(LOG_ERROR, "%s %s: %s", hop->is_application ? "application" : "upstream", hop->name,
+			          why ? why : "TLS cannot be set up");
 			free(why);
 			return error;
 		}
@@ -59,6 +64,17 @@ static int make_parent_tls(struct edition *e)
 	return 0;
 }
 
+static int listen_tls_new(struct edition *e, const struct listen_settings *l, const struct listen_tls_settings *t)
+{
+	char *why = NULL;
+	int error = tls_server_new(t->certificate, t->key, &e->listen_tls[l->index], &why);
+	if (error)
+		log_event(LOG_ERROR, "listen %s: %s", l->address, why ? why : "TLS cannot be set up");
+	free(why);
+	return error;
+}
+
+/* A listener of its own has one certificate; where sites are published, each has its own. */
 static int make_listen_tls(struct edition *e)
 {
 	const struct settings *s = e->settings;
@@ -67,13 +83,28 @@ static int make_listen_tls(struct edition *e)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->listen_count; i++) {
 		const struct listen_settings *l = &s->listens[i];
-		char *why = NULL;
 		if (!l->tls.on)
 			continue;
-		int error = tls_server_new(l->tls.certificate, l->tls.key, &e->listen_tls[i], &why);
+		int error = listen_tls_new(e, l, l->role == ROLE_SITE ? &l->sites[0]->tls : &l->tls);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Sites that have a log of their own. */
+static int open_site_logs(struct edition *e)
+{
+	const struct settings *s = e->settings;
+	e->site_logs = calloc(s->site_count + 1, sizeof(struct log *));
+	if (!e->site_logs)
+		return -ENOMEM;
+	for (unsigned i = 0; i < s->site_count; i++) {
+		const struct log_settings *log = &s->sites[i].log;
+		int error = log->on ? log_open(log->file, access_log_header(log), &e->site_logs[i]) : 0;
 		if (error) {
-			log_event(LOG_ERROR, "listen %s: %s", l->address, why ? why : "TLS cannot be set up");
-			free(why);
+			log_event(LOG_ERROR, "the log %s of site %s cannot be opened: %s", log->file, s->sites[i].host,
+			          strerror(-error));
 			return error;
 		}
 	}
@@ -83,11 +114,11 @@ static int make_listen_tls(struct edition *e)
 static int make_members(struct edition *e)
 {
 	const struct settings *s = e->settings;
-	e->members = calloc(s->upstream_count + 1, sizeof(*e->members));
+	e->members = calloc(settings_hop_count(s) + 1, sizeof(*e->members));
 	if (!e->members)
 		return -ENOMEM;
-	for (unsigned i = 0; i < s->upstream_count; i++) {
-		e->members[i] = calloc(s->upstreams[i].member_count + 1, sizeof(**e->members));
+	for (unsigned i = 0; i < settings_hop_count(s); i++) {
+		e->members[i] = calloc(settings_hop(s, i)->member_count + 1, sizeof(**e->members));
 		if (!e->members[i])
 			return -ENOMEM;
 	}
@@ -97,10 +128,12 @@ static int make_members(struct edition *e)
 void edition_inherit(struct edition *e, const struct edition *old)
 {
 	const struct settings *s = e->settings, *before = old->settings;
-	for (unsigned i = 0; i < s->upstream_count; i++)
-		for (unsigned k = 0; k < before->upstream_count; k++)
-			if (strcmp(s->upstreams[i].name, before->upstreams[k].name) == 0)
-				members_inherit(&s->upstreams[i], e->members[i], &before->upstreams[k], old->members[k], clock_mono());
+	for (unsigned i = 0; i < settings_hop_count(s); i++)
+		for (unsigned k = 0; k < settings_hop_count(before); k++) {
+			const struct upstream_settings *now = settings_hop(s, i), *then = settings_hop(before, k);
+			if (now->is_application == then->is_application && strcmp(now->name, then->name) == 0)
+				members_inherit(now, e->members[i], then, old->members[k], clock_mono());
+		}
 }
 
 int edition_new(struct settings *s, struct edition **out)
@@ -113,13 +146,15 @@ int edition_new(struct settings *s, struct edition **out)
 	ref_init(&e->ref);
 	e->number = ++editions;
 	e->settings = s;
-	int error = make_parent_tls(e);
+	int error = make_hop_tls(e);
 	if (!error)
 		error = make_members(e);
 	if (!error)
 		error = make_listen_tls(e);
 	if (!error)
 		error = sign_on_new(s, &e->sign_on);
+	if (!error)
+		error = open_site_logs(e);
 	if (!error && settings_log_access(s)) {
 		error = log_open(s->access_log.file, access_log_header(&s->access_log), &e->access_log);
 		if (error)

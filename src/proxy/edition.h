@@ -19,10 +19,11 @@ struct edition {
 	uint64_t number; /* never given out twice, as its address may be: a part of the pool's keys */
 	struct settings *settings;
 	struct log *access_log;         /* NULL: none */
-	struct tls_client **tls;        /* one an upstream; NULL where it is plain */
+	struct log **site_logs;         /* one a site; NULL: its lines go to the access log */
+	struct tls_client **tls;        /* one a hop;       NULL where it is plain */
 	struct tls_server **listen_tls; /* one a listener; NULL where it is plain */
 	struct sign_on *sign_on;        /* who verifies clients */
-	struct member_state **members;  /* [upstream][member]: what one worker found out, all know */
+	struct member_state **members;  /* [hop][member]: what one worker found out, all know */
 };
 /* Takes the settings over, also on failure; what was wrong has gone to the events log. 0 or -errno. Main thread. */
 MUST_CHECK int edition_new(struct settings *s, struct edition **out);

@@ -51,6 +51,12 @@ static void find_way(struct page_words *w)
 	const struct record *r = w->page->record;
 	addr_format(&r->client, false, w->client);
 	add_stop(w, "You", span_of(w->client));
+	if (r->site) {
+		add_stop(w, "This site", r->host.n ? r->host : span_of(r->site->host));
+		if (r->application)
+			add_stop(w, "The application", span_of(r->hop));
+		return;
+	}
 	add_stop(w, "This proxy", span_of(w->page->settings->pseudonym));
 	if (record_through_parent(r)) {
 		struct buf b;

@@ -7,6 +7,8 @@
 #include "http/hop.h"
 #include "proxy/client_auth.h"
 #include "proxy/forward.h"
+#include "proxy/publish.h"
+#include "proxy/sign_on.h"
 
 static const struct {
 	const char *name;
@@ -251,11 +253,6 @@ static enum step refuse_target(struct exchange *x, enum parse_fault fault)
 	return end_with(x, END_REQUEST_MALFORMED, 0, NULL);
 }
 
-static bool is_for_console(const struct exchange *x)
-{
-	return x->listen->role == ROLE_CONSOLE;
-}
-
 static enum step identify_host(struct exchange *x)
 {
 	struct target *t = &x->target;
@@ -303,10 +300,12 @@ enum step identify(struct exchange *x)
 		return refuse_target(x, fault);
 	if (x->target.authority.n) /* it is what counts, whatever the Host field says (RFC 9112 3.2.2) */
 		x->record.host = x->target.authority;
-	if (is_for_console(x)) {
-		x->responder = service_self()->process->responders[0];
-		return STEP_ANSWER;
+	if (x->listen->role != ROLE_PROXY) {
+		x->responder = service_responder(x->listen->role);
+		return x->listen->role == ROLE_SITE ? identify_place(x) : STEP_ANSWER;
 	}
+	x->sign_on = &x->listen->sign_on;
+	x->policy = sign_on_policy(x->lease->edition->sign_on, x->sign_on, x->listen->tls.on, false);
 	switch (x->target.form) {
 	case TARGET_AUTHORITY:
 		return identify_host(x);
@@ -353,9 +352,24 @@ static bool forwards_are_used_up(const struct exchange *x)
 	return value.p && span_to_u64(value, UINT32_MAX, &left) == 0 && left == 0;
 }
 
+static void name_user(struct exchange *x)
+{
+	if (!x->who)
+		return;
+	x->user = (struct access_user){.shown = x->who->shown,
+	                               .upn = x->who->upn,
+	                               .groups = x->who->groups,
+	                               .group_count = x->who->group_count,
+	                               .groups_unresolved = x->who->groups_unresolved};
+	x->record.user = span_of(x->who->shown);
+}
+
 enum step authorize(struct exchange *x)
 {
 	struct access_answer answer;
+	name_user(x);
+	if (is_published(x))
+		return authorize_place(x);
 	x->question = (struct access_question){.settings = x->settings,
 	                                       .listen = x->listen,
 	                                       .client = &x->client->from,
@@ -366,15 +380,7 @@ enum step authorize(struct exchange *x)
 	                                       .literal = x->literal,
 	                                       .port = x->target.port,
 	                                       .connect = x->request.method == METHOD_CONNECT};
-	if (x->who) {
-		x->user = (struct access_user){.shown = x->who->shown,
-		                               .upn = x->who->upn,
-		                               .groups = x->who->groups,
-		                               .group_count = x->who->group_count,
-		                               .groups_unresolved = x->who->groups_unresolved};
-		x->question.user = &x->user;
-		x->record.user = span_of(x->who->shown);
-	}
+	x->question.user = x->who ? &x->user : NULL;
 	access_check(&x->question, &x->arena, &answer);
 	if (must_sign_in(x, &answer))
 		return can_challenge(x) ? challenge_client(x, END_SIGN_IN_WANTED)

@@ -79,11 +79,14 @@ struct exchange {
 	struct span host_folded; /* in `host` */
 	bool host_is_literal;
 	struct addr literal;
-	struct identity *who;     /* counted; NULL: nobody signed in */
-	const char *extra_fields; /* whole lines for the page of an end reason: the challenges */
-	const char *auth_info;    /* a whole line for the answer: the last token of our sign-in */
-	struct access_user user;  /* `who`, as access rules see it */
-	struct sign_in_leg leg;   /* towards the site or, relayed, the parent */
+	struct identity *who;                   /* counted; NULL: nobody signed in */
+	const char *extra_fields;               /* whole lines for the page of an end reason: the challenges */
+	const char *auth_info;                  /* a whole line for the answer: the last token of our sign-in */
+	struct access_user user;                /* `who`, as access rules see it */
+	const struct sign_on_settings *sign_on; /* how clients sign in here */
+	const struct acceptor_policy *policy;   /* what of it this client is offered; NULL: nothing */
+	struct place place;                     /* of a published site; its `site` is NULL where we are a proxy */
+	struct sign_in_leg leg;                 /* towards the site or, relayed, the parent */
 	struct relayed relayed;
 	bool upgrade; /* the client asks to leave HTTP, and we pass that on */
 	bool expects_continue;
@@ -138,5 +141,10 @@ enum step cut_with(struct exchange *x, enum end_reason reason, int error);
 #define X(id, function) enum step function(struct exchange *x);
 STEPS(X)
 #undef X
+
+static inline bool is_published(const struct exchange *x)
+{
+	return x->place.site != NULL;
+}
 
 #endif

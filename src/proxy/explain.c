@@ -27,12 +27,13 @@ static void add_hop(const struct record *r, enum audience who, bool capital, str
 	}
 	bool parent = record_through_parent(r);
 	struct span name = parent ? span_of(r->hop) : r->host;
-	add_capital(to, capital, parent ? "the parent" : "the site");
+	add_capital(to, capital, r->application ? "the application" : parent ? "the parent" : "the site");
 	if (name.n) {
 		buf_addc(to, ' ');
 		buf_add(to, cut(name));
 	}
-	if (parent && who == FOR_ADMINISTRATOR && r->next_hop.n) {
+	if (parent && who == FOR_ADMINISTRATOR && r->next_hop.n &&
+	    !r->application) { /* what lies behind a site is nobody's business */
 		buf_adds(to, " (");
 		buf_add(to, cut(r->next_hop));
 		buf_addc(to, ')');

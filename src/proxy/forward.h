@@ -11,6 +11,10 @@ struct head_limits limits_of(const struct settings *s);
 
 /* Whether a token under this scheme signs in the connection that it crosses. */
 bool token_signs_in_connection(const struct challenge *c, enum token_kind kind);
+
+/* What a responder is told of the exchange. */
+struct responder_request responder_request_of(struct exchange *x);
+
 /* Ends with a page that names the rule and the line that would allow it. */
 enum step refuse_access(struct exchange *x, enum end_reason reason, const struct access_answer *answer);
 /* What the pin for this origin says of the request: its own connection, a new one, any one, or not to send it. */

@@ -3,6 +3,7 @@
 #include "http/date.h"
 #include "http/hop.h"
 #include "http/status.h"
+#include "proxy/publish.h"
 #include "proxy/relay_auth.h"
 
 enum { OUR_LINES = 1024 }; /* more than all lines together that we add ourselves */
@@ -11,7 +12,7 @@ size_t heads_room(const struct exchange *x, const struct head *h)
 {
 	return h->raw.n + (x->conn && x->conn->authorization ? strlen(x->conn->authorization) : 0) +
 	       (x->auth_info ? strlen(x->auth_info) : 0) + 2 * x->target.host.n + strlen(x->settings->pseudonym) +
-	       OUR_LINES;
+	       OUR_LINES + (is_published(x) ? publish_room(x, h) : 0);
 }
 
 static bool to_parent(const struct exchange *x)
@@ -23,6 +24,11 @@ static bool to_parent(const struct exchange *x)
 static void write_target(struct exchange *x, struct buf *to)
 {
 	struct span path = x->target.path;
+	if (is_published(x)) {
+		buf_add(to, x->place.path);
+		buf_add(to, x->place.query);
+		return;
+	}
 	if (x->request.method == METHOD_CONNECT || to_parent(x)) {
 		buf_add(to, x->request.target);
 		return;
@@ -76,6 +82,8 @@ void heads_write_request(struct exchange *x, struct buf *to)
 	if (host)
 		host->dropped = true;
 	drop_secrets_of_trace(x);
+	if (is_published(x))
+		publish_drop_forged(x);
 	write_max_forwards(x, to);
 	head_copy_fields(h, to);
 	if (x->request_framing.kind == BODY_CHUNKED)
@@ -87,6 +95,8 @@ void heads_write_request(struct exchange *x, struct buf *to)
 	}
 	if (x->route.via_header)
 		via_add(to, h->minor, span_of(x->settings->pseudonym));
+	if (is_published(x))
+		publish_write_request(x, to);
 	if (x->conn->authorization)
 		buf_adds(to, x->conn->authorization);
 	if (to_parent(x)) {
@@ -128,13 +138,15 @@ void heads_write_response(struct exchange *x, struct buf *to)
 {
 	struct head *h = &x->response;
 	write_status_line(h, to);
+	if (is_published(x))
+		publish_write_response(x, to);
 	head_copy_fields(h, to); /* hop fields were dropped when the answer was judged */
 	if (!head_has(h, FIELD_DATE)) {
 		buf_add(to, SPAN("Date: "));
 		buf_add(to, http_date(clock_civil_us() / 1000000));
 		buf_add(to, SPAN("\r\n"));
 	}
-	if (x->route.via_header)
+	if (x->route.via_header && !is_published(x))
 		via_add(to, h->minor, span_of(x->settings->pseudonym));
 	enum body_kind kind = x->response_framing.kind;
 	if ((kind == BODY_CHUNKED || kind == BODY_UNTIL_CLOSE) && x->request.minor == 1)

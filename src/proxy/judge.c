@@ -3,6 +3,7 @@
 #include "http/hop.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/publish.h"
 #include "proxy/relay_auth.h"
 #include "proxy/upstream_auth.h"
 
@@ -154,11 +155,13 @@ enum step judge_answer(struct exchange *x)
 	if (x->request.method == METHOD_CONNECT && !x->relayed.on)
 		return judge_connect(x);
 	read_challenges(x);
+	if (is_published(x))
+		note_answer_of_application(x);
 	if (x->challenged && !x->route.pin && !withdraw_challenges(x))
 		return end_with(x, END_SIGN_IN_NOT_POSSIBLE, 0, NULL);
 	if (x->route.pin) {
 		tell_pin(x);
-		x->proxy_support = x->challenged;
+		x->proxy_support = x->challenged && !is_published(x);
 	}
 	return x->request.method == METHOD_CONNECT && h->status != 407 ? judge_connect(x) : STEP_DELIVER;
 }

@@ -179,8 +179,8 @@ static void look_around(struct timer *t)
 static unsigned count_members(const struct settings *s)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < s->upstream_count; i++)
-		n += s->upstreams[i].probe ? s->upstreams[i].member_count : 0;
+	for (unsigned i = 0; i < settings_hop_count(s); i++)
+		n += settings_hop(s, i)->probe ? settings_hop(s, i)->member_count : 0;
 	return n;
 }
 
@@ -208,8 +208,8 @@ struct prober *prober_start(struct edition *edition)
 	p->users = 1;
 	p->tick = INT64_MAX;
 	timer_init(&p->timer, look_around);
-	for (unsigned i = 0; i < s->upstream_count; i++)
-		add_members(p, &s->upstreams[i], edition->members[i], edition->tls[i]);
+	for (unsigned i = 0; i < settings_hop_count(s); i++)
+		add_members(p, settings_hop(s, i), edition->members[i], edition->tls[i]);
 	p->tick = p->tick < TICK_LEAST_MS ? TICK_LEAST_MS : p->tick;
 	timer_set(&p->timer, clock_after(worker_now(), p->tick));
 	return p;

@@ -71,7 +71,7 @@ void proxy_status_write(const struct record *r, const struct settings *s, struct
 		buf_adds(to, "; error=");
 		buf_adds(to, row->error_type);
 	}
-	if (r->next_hop.n)
+	if (r->next_hop.n && !r->application)
 		add_string(to, "; next-hop=", r->next_hop);
 	if (r->received_status) {
 		buf_adds(to, "; received-status=");

@@ -21,6 +21,9 @@ struct record {
 	unsigned request_on_connection; /* 1, 2, ... */
 	struct span method, uri;        /* as sent; for CONNECT the authority */
 	struct span host;               /* Host field or authority */
+	const struct site_settings
+		*site;               /* published, that was asked; NULL: we are a proxy. Lives as long as the edition */
+	struct span stem, query; /* of a site: path in its normal form, and what stands behind the '?' */
 	struct span user_agent, referer;
 	struct span user; /* signed-in user; empty: none */
 	unsigned minor;
@@ -28,7 +31,8 @@ struct record {
 	unsigned received_status; /* from the next hop; 0: none */
 	unsigned substatus, win32;
 	uint64_t bytes_in, bytes_out; /* from and to the client, heads included */
-	const char *hop;              /* "direct", or the upstream's name; NULL: none was asked */
+	const char *hop;              /* "direct", or the name of the upstream or application; NULL: none was asked */
+	bool application;             /* an application's */
 	struct span next_hop;         /* host:port of the next hop */
 	struct addr server;           /* whom we were connected to */
 	uint64_t server_connection;   /* number; 0: none */

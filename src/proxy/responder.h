@@ -1,22 +1,44 @@
-/* Whatever answers a request that is addressed to us instead of being forwarded: the console, later published sites and the served PAC.
+/* Whatever answers requests that are addressed to us instead of being forwarded: the console, and the published sites.
  *
- * proxy/ does not know who implements it: main.c plugs them in. */
+ * proxy/ does not know who implements it: main.c plugs them in, one for each role of a listener. A site is asked twice: find() says which place is
+ * meant, before anybody is asked who he is; answer() is asked once he may have it, unless an application does. Both run on the exchange's fiber. */
 #ifndef FAIRLEAD_PROXY_RESPONDER_H
 #define FAIRLEAD_PROXY_RESPONDER_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "config/settings.h"
 #include "http/head.h"
+#include "proxy/end_reason.h"
+
+/* A place of a published site. */
+struct place {
+	const struct site_settings *site;
+	const struct directory_settings *directory;
+	struct span path;  /* in its one normal form, percent-encoded: what decides, is logged, and is forwarded */
+	struct span query; /* with its '?', as sent; may be empty */
+};
 
 struct member_state;
 
 struct responder_request {
 	const struct settings *settings;
+	const struct listen_settings *listen;
 	const struct head *head;
 	struct span path; /* path and query */
+	struct span host; /* that is asked for, folded, without port; empty: none */
+	const struct place *place;
+	struct arena *arena; /* of the exchange */
+	uint64_t edition;    /* number of the settings' generation, never given out twice */
 	struct addr client;
 	bool draining;
 	struct member_state *const *members; /* [upstream][member]; NULL: nothing is known of them */
+};
+
+/* A part of the body that comes from a file. */
+struct file_piece {
+	struct span before; /* text in front of it */
+	uint64_t from, length;
 };
 
 struct responder_answer {
@@ -24,11 +46,29 @@ struct responder_answer {
 	const char *content_type;
 	struct buf body;   /* the responder appends; the exchange frees it */
 	struct buf fields; /* extra whole field lines */
+	bool may_be_kept;  /* by caches, as `fields` say; else no-store is said */
+	/* Or a file: all pieces in order, then `body`. The exchange closes it. */
+	int file; /* -1: none */
+	struct file_piece *pieces;
+	unsigned piece_count;
+	/* Or the page of an end reason, with what the log should say of it. */
+	enum end_reason end; /* END_OK: the answer is above */
+	const char *detail;
+};
+
+/* Why a place cannot be had. */
+struct place_refusal {
+	enum end_reason end;
+	unsigned substatus; /* 0: the reason's */
+	const char *detail; /* NULL */
 };
 
 struct responder {
 	const char *name;
-	/* Runs on the exchange's fiber; must not wait. Fills `answer`. */
+	enum listen_role role;
+	/* Fills `place`, or says why not. Must not wait. NULL: whatever is asked for is answered. */
+	bool (*find)(const struct responder_request *request, struct place *place, struct place_refusal *why);
+	/* Fills `answer`. May wait only for offloaded work. */
 	void (*answer)(const struct responder_request *request, struct responder_answer *answer);
 };
 

@@ -144,15 +144,26 @@ void service_exchange_id(char out[], size_t n)
 	*at = '\0';
 }
 
+const struct responder *service_responder(enum listen_role role)
+{
+	const struct responder *const *r = mine->process->responders;
+	while ((*r)->role != role)
+		r++;
+	return *r;
+}
+
 void service_log(const struct lease *lease, const struct record *r)
 {
 	static _Thread_local char line[ACCESS_LINE]; /* no wait while it is in use; a fiber's stack would keep its pages */
+	const struct edition *e = lease->edition;
+	bool own = r->site && e->site_logs[r->site->index];
+	struct log *log = own ? e->site_logs[r->site->index] : e->access_log;
 	struct buf b;
-	if (!lease->edition->access_log)
+	if (!log)
 		return;
 	buf_over(&b, line, sizeof(line));
-	access_log_line(&lease->settings->access_log, r, clock_mono_us() - r->began_mono_us, &b);
-	log_line(lease->edition->access_log, buf_span(&b));
+	access_log_line(own ? &r->site->log : &lease->settings->access_log, r, clock_mono_us() - r->began_mono_us, &b);
+	log_line(log, buf_span(&b));
 }
 
 void service_drain(void)

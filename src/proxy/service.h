@@ -34,7 +34,7 @@ struct port {
 /* What all workers share for as long as the process lives. */
 struct process {
 	uint32_t id;                               /* the random part of exchange ids */
-	const struct responder *const *responders; /* ends with NULL; the first is the console's */
+	const struct responder *const *responders; /* ends with NULL; one for each role but the proxy's */
 	struct offload_lane *sign_in_lane;         /* for verifying clients, where that may wait */
 };
 
@@ -61,6 +61,9 @@ void service_adopt(struct edition *edition);
 MUST_CHECK int service_listen(struct port *port);
 /* What this address is under the settings in force, or NULL: not there any more. */
 const struct listen_settings *service_listen_settings(const struct lease *lease, const struct port *port);
+
+/* Who answers at listeners of this role. */
+const struct responder *service_responder(enum listen_role role);
 
 /* The access log's line of an exchange or tunnel that has ended now. */
 void service_log(const struct lease *lease, const struct record *r);

@@ -9,7 +9,8 @@
 
 enum { HOST_NAME = 256 };
 
-/* What one listener offers. */
+/* What is offered in one place, in one way of reaching it. */
+enum { OVER_TLS = 1, THROUGH_BROKEN_PROXY = 2, WAYS = 4 };
 struct offer {
 	struct acceptor_policy policy;
 	enum auth_scheme schemes[SIGN_ON_LIMIT];
@@ -19,7 +20,7 @@ struct offer {
 struct sign_on {
 	struct verifier **verifiers;
 	unsigned verifier_count;
-	struct offer *offers; /* one a listener */
+	struct offer *offers; /* WAYS for each sign_on_settings */
 	unsigned offer_count;
 	char host[HOST_NAME];
 	char computer[16];           /* NetBIOS name: the host's first label */
@@ -31,7 +32,7 @@ void sign_on_free(struct sign_on *s)
 {
 	if (!s)
 		return;
-	for (unsigned i = 0; i < s->offer_count; i++)
+	for (unsigned i = 0; s->offers && i < s->offer_count; i++)
 		free(s->offers[i].verifiers);
 	for (unsigned i = 0; i < s->verifier_count; i++)
 		if (s->verifiers[i])
@@ -41,11 +42,37 @@ void sign_on_free(struct sign_on *s)
 	free(s);
 }
 
-const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct listen_settings *listen)
+const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct sign_on_settings *k, bool tls,
+                                             bool broken)
 {
-	return listen->sign_on.count > 0 && s->offers[listen->index].policy.scheme_count > 0
-	           ? &s->offers[listen->index].policy
-	           : NULL;
+	bool other = broken && k->through_broken_proxy.count > 0;
+	const struct offer *o = &s->offers[k->index * WAYS + (tls ? OVER_TLS : 0) + (other ? THROUGH_BROKEN_PROXY : 0)];
+	return o->policy.scheme_count > 0 ? &o->policy : NULL;
+}
+
+static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (l->items[i] == which)
+			return true;
+	return false;
+}
+
+/* What an identity says of how it came about: enum sign_on_scheme. */
+static enum sign_on_scheme scheme_of_identity(const struct identity *who)
+{
+	if (strcmp(who->scheme, "basic") == 0)
+		return SIGN_ON_BASIC;
+	return strcmp(who->scheme, "ntlm") == 0 ? SIGN_ON_NTLM : SIGN_ON_NEGOTIATE;
+}
+
+bool sign_on_accepts(const struct sign_on_settings *k, const struct identity *who)
+{
+	enum sign_on_scheme scheme = scheme_of_identity(who);
+	bool verifies = strcmp(who->verifier, "kerberos") == 0;
+	for (unsigned i = 0; i < k->accounts.count && !verifies; i++)
+		verifies = strcmp(k->accounts.items[i], who->verifier) == 0;
+	return verifies && (lists(&k->schemes, scheme) || lists(&k->through_broken_proxy, scheme));
 }
 
 const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name)
@@ -62,10 +89,10 @@ static const enum auth_scheme scheme_of[SIGN_ON_LIMIT] = {
 	[SIGN_ON_BASIC] = SCHEME_BASIC, [SIGN_ON_NTLM] = SCHEME_NTLM, [SIGN_ON_NEGOTIATE] = SCHEME_NEGOTIATE};
 
 /* Basic shows the password to whoever listens: on a plain connection only where the settings say so. */
-static bool is_offered(const struct listen_settings *l, enum sign_on_scheme which)
+static bool is_offered(const struct sign_on_settings *k, enum sign_on_scheme which, bool tls)
 {
 	return which == SIGN_ON_NTLM || which == SIGN_ON_NEGOTIATE ||
-	       (which == SIGN_ON_BASIC && (l->tls.on || l->basic_without_tls));
+	       (which == SIGN_ON_BASIC && (tls || k->basic_without_tls));
 }
 
 /* A winbind that cannot be asked now is no reason not to start: it is asked again with the first sign-in. */
@@ -83,42 +110,54 @@ static struct verifier *make_verifier(struct sign_on *s, const struct accounts_s
 }
 
 /* The challenge names the joined machine where winbind verifies: the domain controller compares. */
-static void name_in_challenge(const struct sign_on *s, const struct settings *settings, const struct listen_settings *l,
-                              struct acceptor_policy *p)
+static void name_in_challenge(const struct sign_on *s, const struct settings *settings,
+                              const struct sign_on_settings *k, struct acceptor_policy *p)
 {
 	p->netbios_computer = p->netbios_domain = s->computer;
 	p->dns_computer = s->host;
 	p->dns_domain = "";
-	for (unsigned i = 0; s->is_joined && i < l->accounts.count; i++)
-		for (unsigned k = 0; k < settings->accounts_count; k++)
-			if (settings->accounts[k].kind == ACCOUNTS_WINDOWS_DOMAIN &&
-			    strcmp(settings->accounts[k].name, l->accounts.items[i]) == 0) {
+	for (unsigned i = 0; s->is_joined && i < k->accounts.count; i++)
+		for (unsigned j = 0; j < settings->accounts_count; j++)
+			if (settings->accounts[j].kind == ACCOUNTS_WINDOWS_DOMAIN &&
+			    strcmp(settings->accounts[j].name, k->accounts.items[i]) == 0) {
 				p->netbios_computer = s->joined.machine;
 				p->netbios_domain = s->joined.domain;
 				p->dns_domain = s->joined.dns_domain;
 			}
 }
 
-static int make_offer(struct sign_on *s, const struct settings *settings, const struct listen_settings *l,
-                      struct offer *o)
+static int make_offer(struct sign_on *s, const struct settings *settings, const struct sign_on_settings *k,
+                      unsigned way, struct offer *o)
 {
 	struct acceptor_policy *p = &o->policy;
-	o->verifiers = calloc(l->accounts.count + 1, sizeof(*o->verifiers));
+	const struct sign_on_list *schemes = way & THROUGH_BROKEN_PROXY ? &k->through_broken_proxy : &k->schemes;
+	o->verifiers = calloc(k->accounts.count + 1, sizeof(*o->verifiers));
 	if (!o->verifiers)
 		return -ENOMEM;
-	for (unsigned i = 0; i < l->accounts.count; i++)
-		o->verifiers[i] = sign_on_verifier(s, l->accounts.items[i]);
-	for (unsigned i = 0; i < l->sign_on.count; i++)
-		if (is_offered(l, l->sign_on.items[i]))
-			o->schemes[p->scheme_count++] = scheme_of[l->sign_on.items[i]];
+	for (unsigned i = 0; i < k->accounts.count; i++)
+		o->verifiers[i] = sign_on_verifier(s, k->accounts.items[i]);
+	for (unsigned i = 0; i < schemes->count && p->scheme_count < SIGN_ON_LIMIT; i++)
+		if (is_offered(k, schemes->items[i], way & OVER_TLS))
+			o->schemes[p->scheme_count++] = scheme_of[schemes->items[i]];
 	p->schemes = o->schemes;
 	p->verifiers = o->verifiers;
-	p->verifier_count = l->accounts.count;
+	p->verifier_count = k->accounts.count;
 	p->default_domain = settings->default_domain;
 	p->keytab = settings->kerberos.on ? settings->kerberos.keytab : NULL;
-	p->ntlm_in_negotiate = l->accounts.count > 0;
-	p->require_mic = l->require_mic;
-	name_in_challenge(s, settings, l, p);
+	p->ntlm_in_negotiate = k->accounts.count > 0;
+	p->require_mic = k->require_mic;
+	p->require_channel_bindings = k->channel_binding == CHANNEL_BINDING_REQUIRE && (way & OVER_TLS);
+	name_in_challenge(s, settings, k, p);
+	return 0;
+}
+
+static int make_offers(struct sign_on *s, const struct settings *settings, const struct sign_on_settings *k)
+{
+	for (unsigned way = 0; way < WAYS; way++) {
+		int error = make_offer(s, settings, k, way, &s->offers[k->index * WAYS + way]);
+		if (error)
+			return error;
+	}
 	return 0;
 }
 
@@ -134,7 +173,7 @@ static int make_all(struct sign_on *s, const struct settings *settings)
 {
 	name_ourselves(s);
 	s->verifiers = calloc(settings->accounts_count + 1, sizeof(*s->verifiers));
-	s->offers = calloc(settings->listen_count + 1, sizeof(*s->offers));
+	s->offers = calloc(settings->sign_on_count * WAYS + 1, sizeof(*s->offers));
 	if (!s->verifiers || !s->offers)
 		return -ENOMEM;
 	for (; s->verifier_count < settings->accounts_count; s->verifier_count++) {
@@ -142,12 +181,14 @@ static int make_all(struct sign_on *s, const struct settings *settings)
 		if (!s->verifiers[s->verifier_count])
 			return -ENOMEM;
 	}
-	for (; s->offer_count < settings->listen_count; s->offer_count++) {
-		int error = make_offer(s, settings, &settings->listens[s->offer_count], &s->offers[s->offer_count]);
-		if (error)
-			return error;
-	}
-	return 0;
+	s->offer_count = settings->sign_on_count * WAYS;
+	int error = 0;
+	for (unsigned i = 0; i < settings->listen_count && !error; i++)
+		error = make_offers(s, settings, &settings->listens[i].sign_on);
+	for (unsigned i = 0; i < settings->site_count; i++)
+		for (unsigned k = 0; k < settings->sites[i].directory_count && !error; k++)
+			error = make_offers(s, settings, &settings->sites[i].directories[k].sign_on);
+	return error;
 }
 
 int sign_on_new(const struct settings *settings, struct sign_on **out)

@@ -12,8 +12,12 @@ struct sign_on;
 /* 0 or -errno; what was wrong has gone to the events log. */
 MUST_CHECK int sign_on_new(const struct settings *s, struct sign_on **out);
 void sign_on_free(struct sign_on *s);
-/* What this listener offers; NULL: nobody is asked. */
-const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct listen_settings *listen);
+/* What is offered and verified where sign-in is set like this, over TLS or not; `broken`: to a client behind a proxy that breaks what is offered else.
+ * NULL: nobody is asked. */
+const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const struct sign_on_settings *k, bool tls,
+                                             bool broken);
+/* Whether somebody who signed in elsewhere on the connection has done so in a way that counts here too. */
+bool sign_on_accepts(const struct sign_on_settings *k, const struct identity *who);
 const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name);
 
 #endif

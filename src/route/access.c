@@ -80,7 +80,7 @@ static bool text_in(const struct text_list *l, struct span text)
 	return l->count == 0;
 }
 
-static bool network_in(const struct network_list *l, const struct addr *a)
+bool access_has_address(const struct network_list *l, const struct addr *a)
 {
 	for (unsigned i = 0; i < l->count; i++)
 		if (network_has(&l->items[i], a))
@@ -99,7 +99,7 @@ static bool port_in(const struct port_list *l, uint16_t port)
 /* All that a rule says except where to. */
 static bool applies(const struct access_settings *rule, const struct access_question *q)
 {
-	return text_in(&rule->listen, span_of(q->listen->address)) && network_in(&rule->from, q->client) &&
+	return text_in(&rule->listen, span_of(q->listen->address)) && access_has_address(&rule->from, q->client) &&
 	       port_in(&rule->ports, q->port) && text_in(&rule->methods, q->method_text);
 }
 
@@ -131,29 +131,34 @@ static bool names_somebody(const struct access_settings *rule)
 	return rule->users.count > 0 || rule->groups.count > 0;
 }
 
-static bool has_user(const struct access_settings *rule, const struct access_user *u)
+static bool has_user(const struct text_list *users, const struct access_user *u)
 {
-	for (unsigned i = 0; i < rule->users.count; i++) {
-		struct span name = span_of(rule->users.items[i]);
+	for (unsigned i = 0; i < users->count; i++) {
+		struct span name = span_of(users->items[i]);
 		if (span_eq_nocase(name, span_of(u->shown)) || (u->upn && span_eq_nocase(name, span_of(u->upn))))
 			return true;
 	}
 	return false;
 }
 
-static bool has_group(const struct access_settings *rule, const struct access_user *u)
+static bool has_group(const struct text_list *groups, const struct access_user *u)
 {
-	for (unsigned i = 0; i < rule->groups.count; i++)
+	for (unsigned i = 0; i < groups->count; i++)
 		for (unsigned k = 0; k < u->group_count; k++)
-			if (span_eq_nocase(span_of(rule->groups.items[i]), span_of(u->groups[k])))
+			if (span_eq_nocase(span_of(groups->items[i]), span_of(u->groups[k])))
 				return true;
 	return false;
+}
+
+bool access_names(const struct text_list *users, const struct text_list *groups, const struct access_user *user)
+{
+	return has_user(users, user) || has_group(groups, user);
 }
 
 /* A group that could not be named might be the one that is denied, and is never the one that is allowed. */
 static bool is_for(const struct access_settings *rule, const struct access_user *u)
 {
-	if (!names_somebody(rule) || has_user(rule, u) || has_group(rule, u))
+	if (!names_somebody(rule) || access_names(&rule->users, &rule->groups, u))
 		return true;
 	return rule->action == ACCESS_DENY && rule->groups.count > 0 && u->groups_unresolved;
 }

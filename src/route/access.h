@@ -47,6 +47,11 @@ struct access_answer {
 	const char *remedy; /* a line for the settings file that would allow it; NULL when allowed, and where none would */
 };
 
+/* Whether the lists name this user, or a group of his. A group of his that could not be resolved is never matched. */
+bool access_names(const struct text_list *users, const struct text_list *groups, const struct access_user *user);
+/* Whether the address lies in one of the networks; a list of none has every address. */
+bool access_has_address(const struct network_list *l, const struct addr *a);
+
 /* `from` of listen.clients: may this address speak to us at all? */
 bool access_client_allowed(const struct listen_settings *listen, const struct addr *client);
 bool access_is_intermediary(const struct listen_settings *listen, const struct addr *client);

@@ -1,0 +1,162 @@
+/* Published sites: the steps of an exchange as they differ from a proxy's. Which site and directory are meant is found by the responder (site/);
+ * here stands what is done with that. */
+#include "proxy/publish.h"
+
+#include "base/counters.h"
+#include "http/hop.h"
+#include "net/tls.h"
+#include "proxy/broken_proxy.h"
+#include "proxy/client_auth.h"
+#include "proxy/forward.h"
+#include "proxy/sign_on.h"
+
+/* ---- IDENTIFY */
+
+static bool is_over_tls(const struct exchange *x)
+{
+	return x->client->stream.tls != NULL;
+}
+
+bool comes_through_broken_proxy(const struct exchange *x)
+{
+	return broken_proxy_known(&x->client->from, head_value(&x->request, FIELD_VIA));
+}
+
+/* A balancer that is named says who its client is: the last address, which it added itself. */
+static void believe_intermediary(struct exchange *x)
+{
+	struct span list = head_value(&x->request, FIELD_X_FORWARDED_FOR), one, last = SPAN_NONE;
+	struct addr from;
+	while (span_next(&list, ',', &one))
+		last = span_trim(one);
+	if (x->client->intermediary && last.n && addr_parse(last, 0, &from) == 0)
+		x->record.client = from;
+}
+
+/* Host of the request, folded: what decides, in absolute-form too (RFC 9112 section 3.2.2). */
+static enum parse_fault read_host(struct exchange *x)
+{
+	struct target *t = &x->target;
+	struct span host = SPAN_NONE;
+	bool v6, given;
+	uint16_t port;
+	if (t->form != TARGET_ABSOLUTE)
+		t->authority = head_value(&x->request, FIELD_HOST);
+	if (t->authority.n == 0)
+		return PARSE_OK; /* HTTP/1.0, or an empty field: the site for whatever is asked for */
+	enum parse_fault fault = authority_parse(t->authority, &host, &v6, &port, &given);
+	if (fault != PARSE_OK)
+		return fault;
+	x->host_folded = span_make(x->host, host_fold(host, x->host));
+	return x->host_folded.n ? PARSE_OK : PARSE_AUTHORITY;
+}
+
+static enum step refuse_method(struct exchange *x)
+{
+	x->close_client = true;
+	x->extra_fields = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
+	return end_with(x, END_METHOD_NOT_ALLOWED, 0, "a published site opens no tunnels");
+}
+
+static enum step refuse_place(struct exchange *x, const struct place_refusal *why)
+{
+	x->record.substatus = why->substatus;
+	return end_with(x, why->end, 0, why->detail);
+}
+
+static enum step enter(struct exchange *x)
+{
+	const struct directory_settings *d = x->place.directory;
+	bool tls = is_over_tls(x);
+	if (!access_has_address(&d->clients, &x->record.client))
+		return end_with(x, END_SITE_CLIENT_NOT_ALLOWED, 0, NULL);
+	if (d->tls == DIRECTORY_TLS_REQUIRED && !tls)
+		return end_with(x, END_SITE_TLS_REQUIRED, 0, NULL);
+	if (d->body && x->request_framing.kind == BODY_LENGTH && x->request_framing.length > d->body)
+		return end_with(x, END_SITE_BODY_TOO_LARGE, 0, NULL);
+	x->sign_on = &d->sign_on;
+	x->policy = sign_on_policy(x->lease->edition->sign_on, x->sign_on, tls, comes_through_broken_proxy(x));
+	return STEP_AUTHENTICATE;
+}
+
+enum step identify_place(struct exchange *x)
+{
+	struct place_refusal why = {.end = END_SITE_UNKNOWN};
+	unsigned times;
+	if (x->request.method == METHOD_CONNECT)
+		return refuse_method(x);
+	enum parse_fault fault = read_host(x);
+	if (fault != PARSE_OK) {
+		x->close_client = true;
+		COUNT(requests_malformed_total);
+		return end_with(x, END_REQUEST_MALFORMED, 0, parse_fault_text(fault));
+	}
+	believe_intermediary(x);
+	if (x->target.form == TARGET_ASTERISK) {
+		x->responder = NULL;
+		return STEP_ANSWER;
+	}
+	struct responder_request request = responder_request_of(x);
+	bool found = x->responder->find(&request, &x->place, &why);
+	x->record.site = x->place.site;
+	x->record.stem = x->place.path;
+	x->record.query = x->place.query;
+	if (!found)
+		return refuse_place(x, &why);
+	if (via_has(&x->request, span_of(x->settings->pseudonym), &times))
+		return end_with(x, END_LOOP, 0, NULL);
+	return enter(x);
+}
+
+/* ---- AUTHORIZE */
+
+static bool wants_name(const struct directory_settings *d)
+{
+	for (unsigned i = 0; i < d->sign_on.schemes.count; i++)
+		if (d->sign_on.schemes.items[i] == SIGN_ON_ANONYMOUS)
+			return d->users.count || d->groups.count;
+	return true;
+}
+
+enum step authorize_place(struct exchange *x)
+{
+	const struct directory_settings *d = x->place.directory;
+	bool named = d->users.count || d->groups.count;
+	if (!x->who)
+		return wants_name(d) ? challenge_client(x, x->policy ? END_SITE_SIGN_IN_WANTED : END_SITE_NOTHING_OFFERED)
+		                     : STEP_CHOOSE_ROUTE;
+	if (named && !access_names(&d->users, &d->groups, &x->user)) {
+		COUNT(access_denied_total);
+		return challenge_client(x, END_SITE_ACCESS_DENIED);
+	}
+	return STEP_CHOOSE_ROUTE;
+}
+
+/* ---- CHOOSE_ROUTE */
+
+enum step choose_place(struct exchange *x)
+{
+	const struct upstream_settings *application = x->place.directory->application;
+	struct buf key;
+	if (!application)
+		return STEP_ANSWER;
+	x->route = (struct route){.via = VIA_APPLICATION, .upstream = application, .via_header = true, .pin = true};
+	x->record.hop = application->name;
+	x->record.application = true;
+	buf_over(&key, x->origin, sizeof(x->origin));
+	buf_addf(&key, "application %s", application->name);
+	x->origin_key = buf_span(&key);
+	return STEP_CONNECT;
+}
+
+/* ---- JUDGE */
+
+void note_answer_of_application(struct exchange *x)
+{
+	if (x->response.status != 401)
+		return;
+	if (x->policy)
+		x->record.substatus = 5;
+	else
+		x->record.substatus = x->leg.bound || head_has(&x->request, FIELD_AUTHORIZATION) ? 1 : 2;
+}

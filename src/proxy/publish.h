@@ -1,0 +1,31 @@
+/* What is different where a site is published: for whom a request is, who may have it, and what an application behind is told and says.
+ *
+ * Threads: one worker, on the exchange's fiber. */
+#ifndef FAIRLEAD_PROXY_PUBLISH_H
+#define FAIRLEAD_PROXY_PUBLISH_H
+
+#include "proxy/exchange.h"
+
+/* IDENTIFY at a site's address: the site by its host, the directory by the path. */
+enum step identify_place(struct exchange *x);
+/* AUTHORIZE: who signed in, and the users and groups of the directory. */
+enum step authorize_place(struct exchange *x);
+/* CHOOSE_ROUTE: the application, or the files. */
+enum step choose_place(struct exchange *x);
+/* Whether this client comes through a proxy that breaks sign-in by connection, as far as is known. */
+bool comes_through_broken_proxy(const struct exchange *x);
+/* 401s that an application sends are told apart in the log as IIS tells them. */
+void note_answer_of_application(struct exchange *x);
+
+/* publish_heads.c: */
+
+/* Takes out of the request what only we may say: who the user is, from where he comes; in whatever spelling. */
+void publish_drop_forged(struct exchange *x);
+/* Adds it, with the user's name and groups. */
+void publish_write_request(struct exchange *x, struct buf *to);
+/* Writes Location and the domain of cookies as the client must see them, in place of the lines of the head; takes out what is not for it. */
+void publish_write_response(struct exchange *x, struct buf *to);
+/* An upper bound for what both may need besides the head `h` itself. */
+size_t publish_room(const struct exchange *x, const struct head *h);
+
+#endif

@@ -1,0 +1,251 @@
+/* What an application behind a published site is told of its client, and what it says that the client must see otherwise.
+ *
+ * The application believes whatever stands in these fields, so that nothing in them may come from the client: X-Forwarded-*, Forwarded, X-Remote-*
+ * and their likes are taken out in every spelling that a server behind might read as one of them (CGI makes '_' of '-'), and only then written by us. */
+#include "proxy/publish.h"
+
+#include "http/hop.h"
+
+enum { OUR_LINES = 2048 };
+
+/* ---- towards the application */
+
+/* As a CGI environment sees names: case does not count, and everything but letters and digits is alike. */
+static bool name_begins(struct span name, const char *like)
+{
+	size_t n = strlen(like);
+	if (name.n < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
+		char seen = letter ? (char)(c | 0x20) : digit ? (char)c : '-';
+		if (seen != like[i])
+			return false;
+	}
+	return true;
+}
+
+static bool name_is(struct span name, const char *like)
+{
+	return name.n == strlen(like) && name_begins(name, like);
+}
+
+/* Names that applications believe to come from the server in front of them. */
+static bool is_ours_to_say(struct span name)
+{
+	static const char *const whole[] = {"forwarded",       "x-real-ip",     "x-client-ip",     "client-ip",
+	                                    "true-client-ip",  "remote-user",   "remote-groups",   "remote-addr",
+	                                    "auth-user",       "x-auth-user",   "x-webauth-user",  "x-original-url",
+	                                    "x-original-uri",  "x-rewrite-url", "x-original-host", "x-arr-log-id",
+	                                    "front-end-https", "proxy",         "logon-user",      "x-logon-user"};
+	if (name_begins(name, "x-forwarded") || name_begins(name, "x-remote"))
+		return true;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+		if (name_is(name, whole[i]))
+			return true;
+	return false;
+}
+
+void publish_drop_forged(struct exchange *x)
+{
+	for (unsigned i = 0; i < x->request.count; i++) {
+		struct field *f = &x->request.fields[i];
+		bool consumed = x->policy && (f->id == FIELD_AUTHORIZATION || name_is(field_name(f), "authorization"));
+		/* Known fields have one spelling; "Content_Length" and its likes would be taken for the real ones. */
+		bool alias = f->id == FIELD_OTHER && memchr(f->line, '_', f->name_n) != NULL;
+		if (consumed || alias || is_ours_to_say(field_name(f)))
+			f->dropped = true;
+	}
+}
+
+/* UTF-8 as it is; control bytes, '%' and ',' percent-encoded, so that a list can be taken apart again. */
+static void add_name(struct buf *to, const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+		if (c < 0x20 || c == 0x7f || c == '%' || c == ',')
+			buf_addf(to, "%%%02X", c);
+		else
+			buf_addc(to, (char)c);
+	}
+}
+
+static void write_user(struct exchange *x, struct buf *to)
+{
+	const struct identity *who = x->who;
+	buf_add(to, SPAN("X-Remote-User: "));
+	switch (x->place.directory->user_format) {
+	case USER_UPN:
+		if (who->upn) {
+			add_name(to, who->upn);
+			break;
+		}
+		add_name(to, who->name);
+		if (*who->domain) {
+			buf_addc(to, '@');
+			add_name(to, who->domain);
+		}
+		break;
+	case USER_NAME:
+		add_name(to, who->name);
+		break;
+	default:
+		add_name(to, who->shown);
+	}
+	buf_add(to, SPAN("\r\n"));
+	if (who->group_count == 0)
+		return;
+	buf_add(to, SPAN("X-Remote-Groups: "));
+	for (unsigned i = 0; i < who->group_count; i++) {
+		if (i > 0)
+			buf_add(to, SPAN(", "));
+		add_name(to, who->groups[i]);
+	}
+	buf_add(to, SPAN("\r\n"));
+}
+
+/* What a named balancer in front says of its client stands first; from anybody else it is not believed. */
+static void write_way(struct exchange *x, struct buf *to)
+{
+	char from[ADDR_TEXT];
+	struct span before = x->client->intermediary ? head_value(&x->request, FIELD_X_FORWARDED_FOR) : SPAN_NONE;
+	bool tls = x->client->stream.tls != NULL;
+	addr_format(&x->client->from, false, from);
+	bool v6 = strchr(from, ':') != NULL;
+	buf_add(to, SPAN("X-Forwarded-For: "));
+	if (before.n) {
+		buf_add(to, before);
+		buf_add(to, SPAN(", "));
+	}
+	buf_adds(to, from);
+	buf_addf(to, "\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", tls ? "https" : "http",
+	         addr_port(&x->listen->addr));
+	if (x->target.authority.n) {
+		buf_add(to, SPAN("X-Forwarded-Host: "));
+		buf_add(to, x->target.authority);
+		buf_add(to, SPAN("\r\n"));
+	}
+	buf_addf(to, v6 ? "Forwarded: for=\"[%s]\";proto=%s" : "Forwarded: for=%s;proto=%s", from, tls ? "https" : "http");
+	if (x->target.authority.n) {
+		buf_add(to, SPAN(";host=\""));
+		buf_add(to, x->target.authority);
+		buf_addc(to, '"');
+	}
+	buf_add(to, SPAN("\r\n"));
+}
+
+void publish_write_request(struct exchange *x, struct buf *to)
+{
+	write_way(x, to);
+	if (x->who)
+		write_user(x, to);
+}
+
+/* ---- towards the client */
+
+/* "http://AUTHORITY/rest" into its parts. */
+static bool split_url(struct span url, struct span *authority, struct span *rest)
+{
+	size_t skip = span_starts_nocase(url, SPAN("http://")) ? 7 : span_starts_nocase(url, SPAN("https://")) ? 8 : 0;
+	if (skip == 0)
+		return false;
+	struct span behind = span_make(url.p + skip, url.n - skip);
+	size_t n = 0;
+	while (n < behind.n && !strchr("/?#", behind.p[n]))
+		n++;
+	*authority = span_make(behind.p, n);
+	*rest = span_make(behind.p + n, behind.n - n);
+	return true;
+}
+
+static bool is_member(const struct exchange *x, struct span authority)
+{
+	const struct upstream_settings *u = x->route.upstream;
+	for (unsigned i = 0; i < u->member_count; i++) {
+		const struct member_settings *m = &u->members[i];
+		if (span_eq_nocase(authority, span_of(m->address)) ||
+		    (m->port == (u->tls.on ? 443 : 80) && span_eq_nocase(authority, span_of(m->host))))
+			return true;
+	}
+	return false;
+}
+
+/* A redirection to the application's own address, or to ours by the scheme that it is spoken to in, leads to where the client came. */
+static void write_location(struct exchange *x, struct field *f, struct buf *to)
+{
+	struct span authority, rest, ours = x->target.authority;
+	if (ours.n == 0 || !split_url(field_value(f), &authority, &rest))
+		return;
+	if (!is_member(x, authority) && !span_eq_nocase(authority, ours))
+		return;
+	f->dropped = true;
+	buf_add(to, field_name(f));
+	buf_adds(to, x->client->stream.tls ? ": https://" : ": http://");
+	buf_add(to, ours);
+	buf_add(to, rest);
+	buf_add(to, SPAN("\r\n"));
+}
+
+/* Whether a cookie's attribute is a Domain that names a member: our client would refuse the whole cookie. */
+static bool is_foreign_domain(const struct exchange *x, struct span attribute)
+{
+	struct span name, value = attribute;
+	if (!span_next(&value, '=', &name) || !span_eq_nocase(span_trim(name), SPAN("domain")))
+		return false;
+	value = span_trim(value);
+	if (value.n && value.p[0] == '.')
+		value = span_make(value.p + 1, value.n - 1);
+	for (unsigned i = 0; i < x->route.upstream->member_count; i++)
+		if (span_eq_nocase(value, span_of(x->route.upstream->members[i].host)))
+			return true;
+	return false;
+}
+
+/* Without the attribute the cookie is the host's that the client knows. */
+static void write_cookie(struct exchange *x, struct field *f, struct buf *to)
+{
+	struct span rest = field_value(f), one;
+	bool foreign = false;
+	while (span_next(&rest, ';', &one))
+		foreign |= is_foreign_domain(x, one);
+	if (!foreign)
+		return;
+	f->dropped = true;
+	buf_add(to, field_name(f));
+	buf_addc(to, ':');
+	rest = field_value(f);
+	for (char before = ' '; span_next(&rest, ';', &one); before = ';') {
+		if (is_foreign_domain(x, one))
+			continue;
+		buf_addc(to, before);
+		buf_add(to, one);
+	}
+	buf_add(to, SPAN("\r\n"));
+}
+
+void publish_write_response(struct exchange *x, struct buf *to)
+{
+	struct head *h = &x->response;
+	for (unsigned i = 0; i < h->count; i++) {
+		struct field *f = &h->fields[i];
+		if (f->dropped)
+			continue;
+		if (f->id == FIELD_LOCATION ||
+		    (f->id == FIELD_OTHER && span_eq_nocase(field_name(f), SPAN("Content-Location"))))
+			write_location(x, f, to);
+		else if (f->id == FIELD_SET_COOKIE)
+			write_cookie(x, f, to);
+	}
+}
+
+size_t publish_room(const struct exchange *x, const struct head *h)
+{
+	size_t n = OUR_LINES + 4 * x->target.authority.n + x->place.path.n + h->raw.n;
+	if (!x->who)
+		return n;
+	n += 3 * (strlen(x->who->shown) + (x->who->upn ? strlen(x->who->upn) : 0) + strlen(x->who->name));
+	for (unsigned i = 0; i < x->who->group_count; i++)
+		n += 3 * strlen(x->who->groups[i]) + 2;
+	return n;
+}

@@ -1,0 +1,76 @@
+#include "site/site.h"
+
+#include "site/directory.h"
+#include "site/host.h"
+#include "site/path.h"
+
+enum { PATH_GROWS = 3 }; /* a byte becomes %XX at the most */
+
+static bool refuse_path(enum path_fault fault, const struct responder_request *request, struct place_refusal *why)
+{
+	const struct path_fault_row *row = path_fault_row(fault);
+	why->end = row->status == 400 ? END_SITE_PATH_MALFORMED : END_SITE_PATH_REFUSED;
+	why->substatus = row->substatus;
+	why->detail = arena_printf(request->arena, "%s: %s", row->name, row->sentence);
+	return false;
+}
+
+/* The longest prefix first: the first that matches decides, and writes its own spelling over what it matched. */
+static const struct directory_settings *find_directory(const struct site_settings *site, char *path, size_t *n,
+                                                       size_t room, enum path_fault *fault)
+{
+	struct directory_segments segments;
+	struct directory_match match;
+	directory_split(span_make(path, *n), &segments);
+	for (unsigned i = 0; i < site->directory_count; i++) {
+		const struct directory_settings *d = &site->directories[i];
+		struct span prefix = span_of(d->prefix);
+		*fault = directory_try(&segments, prefix, &match);
+		if (*fault != PATH_OK)
+			return NULL;
+		if (!match.found)
+			continue;
+		*fault = directory_rewrite(prefix, match.end, path, n, room);
+		return *fault == PATH_OK ? d : NULL;
+	}
+	return NULL;
+}
+
+static bool find_place(const struct responder_request *request, struct place *place, struct place_refusal *why)
+{
+	struct span query, raw;
+	bool has_query;
+	size_t n = 0;
+	enum path_fault fault;
+	place->site = site_for_host(request->listen, request->host);
+	if (!place->site) {
+		why->end = END_SITE_UNKNOWN;
+		return false;
+	}
+	raw = path_of_target(request->path, &query, &has_query);
+	size_t longest_prefix = place->site->directory_count ? strlen(place->site->directories[0].prefix) : 1;
+	size_t room = raw.n * PATH_GROWS + longest_prefix + 1;
+	char *path = arena_alloc(request->arena, room);
+	if (!path) {
+		why->end = END_OUT_OF_MEMORY;
+		return false;
+	}
+	place->query = has_query ? span_make(query.p - 1, query.n + 1) : SPAN_NONE;
+	fault = path_normalize(raw, place->site->encoded_slashes, path, room, &n);
+	if (fault == PATH_OK)
+		place->directory = find_directory(place->site, path, &n, room, &fault);
+	if (fault != PATH_OK)
+		return refuse_path(fault, request, why);
+	place->path = span_make(path, n);
+	if (place->directory)
+		return true;
+	why->end = END_SITE_NOT_FOUND;
+	return false;
+}
+
+static void answer_site(const struct responder_request *request, struct responder_answer *answer)
+{
+	answer->end = END_SITE_NOT_FOUND;
+}
+
+const struct responder site_responder = {.name = "site", .role = ROLE_SITE, .find = find_place, .answer = answer_site};
