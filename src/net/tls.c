@@ -213,6 +213,12 @@ int tls_shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *why
 	return rc;
 }
 
+struct span tls_stream_server_bindings(const struct stream *s, char room[TLS_BINDINGS])
+{
+	const X509 *certificate = s->tls && s->tls->client ? SSL_get0_peer_certificate(s->tls->ssl) : NULL;
+	return certificate ? span_make(room, tls_bindings_of(certificate, room)) : SPAN_NONE;
+}
+
 int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why, size_t n)
 {
 	AUTO(tls) struct tls *t = NULL;

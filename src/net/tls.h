@@ -33,6 +33,8 @@ enum { TLS_BINDINGS = 96 };
 struct span tls_server_bindings(const struct tls_server *s);
 /* Those of an accepted stream, for as long as it is open; empty if it is plain. */
 struct span tls_stream_bindings(const struct stream *s);
+/* Those of a stream made by tls_connect(), of the server's certificate, in `room`; empty if it is plain. */
+struct span tls_stream_server_bindings(const struct stream *s, char room[TLS_BINDINGS]);
 /* Shakes hands on an accepted stream. As tls_connect(). */
 MUST_CHECK int tls_accept(struct stream *s, struct tls_server *server, mono_ms deadline, char *why, size_t n);
 

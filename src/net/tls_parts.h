@@ -33,6 +33,7 @@ bool tls_load_certificate(SSL_CTX *context, const char *certificate, const char 
 int tls_shake_hands(struct tls *t, struct stream *s, mono_ms deadline, char *why, size_t n);
 
 /* tls_server.c */
+size_t tls_bindings_of(const X509 *certificate, char out[TLS_BINDINGS]); /* 0: cannot be made */
 void tls_server_unref(struct tls_server *s);
 
 /* tls_bio.c: a BIO on the stream's watch that keeps its ready bits, never waits and raises no SIGPIPE. */

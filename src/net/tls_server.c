@@ -48,17 +48,21 @@ static const EVP_MD *digest_for(const X509 *certificate)
 	return EVP_get_digestbynid(digest);
 }
 
-static bool make_bindings(struct tls_server *s)
+size_t tls_bindings_of(const X509 *certificate, char out[TLS_BINDINGS])
 {
 	static const char prefix[] = "tls-server-end-point:";
-	const X509 *certificate = SSL_CTX_get0_certificate(s->context);
 	const EVP_MD *digest = certificate ? digest_for(certificate) : NULL;
 	unsigned n = 0;
-	memcpy(s->bindings, prefix, sizeof(prefix) - 1);
-	if (!digest || X509_digest(certificate, digest, (unsigned char *)s->bindings + sizeof(prefix) - 1, &n) != 1)
-		return false;
-	s->bindings_n = sizeof(prefix) - 1 + n;
-	return true;
+	memcpy(out, prefix, sizeof(prefix) - 1);
+	if (!digest || X509_digest(certificate, digest, (unsigned char *)out + sizeof(prefix) - 1, &n) != 1)
+		return 0;
+	return sizeof(prefix) - 1 + n;
+}
+
+static bool make_bindings(struct tls_server *s)
+{
+	s->bindings_n = tls_bindings_of(SSL_CTX_get0_certificate(s->context), s->bindings);
+	return s->bindings_n > 0;
 }
 
 /* HTTP/1.1 or nothing: a sign-in that belongs to a connection cannot live in HTTP/2. */

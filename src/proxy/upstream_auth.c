@@ -210,10 +210,10 @@ static struct stepping *stepping_new(struct attempt *a, enum auth_scheme scheme)
 	if (!s)
 		return NULL;
 	ref_init(&s->ref);
-	char why[WHY] = "";
+	char why[WHY] = "", bindings[TLS_BINDINGS];
 	if (credentials_load(&a->x->route.upstream->credentials, a->member->host, &s->credentials, why, sizeof(why)) == 0) {
 		s->credentials.with.scheme = scheme;
-		s->initiator = initiator_new(&s->credentials.with, SPAN_NONE);
+		s->initiator = initiator_new(&s->credentials.with, tls_stream_server_bindings(&a->conn->stream, bindings));
 	}
 	if (s->initiator)
 		return s;

@@ -1,8 +1,11 @@
 """The proxy signs in to its parents with credentials of its own: Squid that really verifies, a second Fairlead, and parents that misbehave."""
 
 import base64
+import contextlib
 import hashlib
 import os
+import socket
+import ssl
 import threading
 import time
 
@@ -18,6 +21,7 @@ from lab.parents import Parent
 from lab.processes import wait_until
 from lab.proxy_signin import Accounts
 from lab.wire import Closed, ScriptedOrigin, ok, token68
+from test_tls_listener import make_certificate
 
 PASSWORD = "Canary-4711-svc"
 SECRETS = [PASSWORD, base64.b64encode(f"svc:{PASSWORD}".encode()).decode(), base64.b64encode(f"LAB\\svc:{PASSWORD}".encode()).decode(),
@@ -561,3 +565,72 @@ def test_a_member_that_offers_something_else_gives_way_too(two_members, page):
     proxy, main, backup = two_members()
     main.origin.scripts = [offers_basic]
     assert [proxy.ask(absolute(page)).body for _ in range(3)] == [b"backup"] * 3
+
+
+# ---- over TLS
+
+
+class Terminator:
+    """Ends TLS with a certificate of its own and goes on over TLS to the parent: what channel bindings are there to find out."""
+
+    def __init__(self, folder, port):
+        key, certificate = make_certificate(folder, "terminator", "proxy2.lab.test")
+        self.inside = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.inside.check_hostname, self.inside.verify_mode = False, ssl.CERT_NONE
+        self.outside = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.outside.load_cert_chain(certificate, key)
+        self.target, self.sock = port, socket.create_server(("127.0.0.1", 0))
+        self.port, self.seen = self.sock.getsockname()[1], b""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._serve, args=(self.sock.accept()[0],), daemon=True).start()
+
+    def _serve(self, client):
+        with contextlib.suppress(OSError):
+            client = self.outside.wrap_socket(client, server_side=True)
+            server = self.inside.wrap_socket(socket.create_connection(("127.0.0.1", self.target), 5))
+            threading.Thread(target=self._copy, args=(server, client), daemon=True).start()
+            self._copy(client, server)
+
+    def _copy(self, one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                self.seen += data
+                other.sendall(data)
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.mark.parametrize("scheme", ["ntlm", "negotiate"])
+def test_our_sign_in_is_bound_to_the_parents_certificate(lab, fairlead, secret, page, scheme):
+    """So that whoever stands between with another certificate cannot pass it on."""
+    folder, kdc = lab.folder(f"bound-{scheme}"), lab.part(Kdc)
+    key, certificate = make_certificate(folder, "parent", "proxy2.lab.test")
+    accounts = Accounts(lab, svc=PASSWORD)
+    parent = fairlead(name="proxy2.lab.test", env={"KRB5_CONFIG": kdc.config},
+                      listen=f'sign-on = {{{scheme}}}  {"accounts = {local}" if scheme == "ntlm" else ""}  intermediaries = {{"127.0.0.1"}}  '
+                             f'tls {{ certificate = "{certificate}"  key = "{key}" }}',
+                      more=f'accounts local {{ file = "{accounts.file}" }}\nkerberos {{ keytab = "{kdc.keytab}" }}')
+    how = f'account = "svc"  password-file = "{secret()}"' if scheme == "ntlm" else f'account = "bob@LAB.TEST"  password-file = "{secret("Secret2")}"'
+
+    def through(port):
+        return fairlead(env={"KRB5_CONFIG": kdc.config}, routes='route { to = {"*"}  via = office }', upstreams=f'upstream office {{ '
+                        f'member "proxy2.lab.test:{port}" {{ }}  tls {{ verify = false }}  credentials {{ scheme = {{{scheme}}}  {how} }} }}')
+
+    terminator = Terminator(folder, parent.port)
+    try:
+        direct = through(parent.port)
+        assert [direct.ask(absolute(page)).status for _ in range(3)] == [200] * 3
+        user = "svc" if scheme == "ntlm" else "LAB\\bob"
+        assert parent.log(1)[-1]["cs-username"] == user
+        must_be_12201(through(terminator.port).ask(absolute(page)), "parent-refused-us")
+        assert b"Proxy-Authorization" in terminator.seen
+        parent.wait_event("channel-bindings-wrong")
+    finally:
+        terminator.close()

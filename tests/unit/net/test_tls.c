@@ -5,6 +5,7 @@
 
 #include "net/dial.h"
 #include "net/stream_internal.h"
+#include "net/tls_parts.h"
 #include "tls_server.h"
 
 static char folder[] = "/tmp/fairlead-tls-XXXXXX";
@@ -298,12 +299,53 @@ static void a_missing_certificate_is_an_error_not_an_end(void **state)
 	assert_non_null(strstr(t.why, "client certificate"));
 }
 
+/* ---- Channel bindings, tls-server-end-point (RFC 5929 section 4.1) */
+
+static bool is_prefix_and_digest(struct span bindings, const X509 *certificate, const EVP_MD *digest)
+{
+	static const char prefix[] = "tls-server-end-point:";
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	CHECK(X509_digest(certificate, digest, hash, &n) == 1);
+	return bindings.n == strlen(prefix) + n && memcmp(bindings.p, prefix, strlen(prefix)) == 0 &&
+	       memcmp(bindings.p + strlen(prefix), hash, n) == 0;
+}
+
+static bool has_bindings_of(const struct stream *s, const X509 *certificate)
+{
+	char room[TLS_BINDINGS];
+	return is_prefix_and_digest(tls_stream_server_bindings(s, room), certificate, EVP_sha256());
+}
+
+static void bindings_are_made_with_the_digest_of_the_signature(void **state)
+{
+	static const struct {
+		const char *signature, *bindings;
+	} rows[] = {{"SHA256", "SHA256"}, {"SHA384", "SHA384"}, {"SHA512", "SHA512"}, {"SHA1", "SHA256"}};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char room[TLS_BINDINGS];
+		X509 *certificate = X509_dup(good.certificate);
+		assert_true(X509_sign(certificate, ca.key, EVP_get_digestbyname(rows[i].signature)) > 0);
+		struct span bindings = span_make(room, tls_bindings_of(certificate, room));
+		assert_true(is_prefix_and_digest(bindings, certificate, EVP_get_digestbyname(rows[i].bindings)));
+		X509_free(certificate);
+	}
+}
+
+static void a_plain_stream_has_no_bindings(void **state)
+{
+	char room[TLS_BINDINGS];
+	struct stream plain = {.watch = {.fd = -1}};
+	assert_int_equal(tls_stream_server_bindings(&plain, room).n, 0);
+}
+
 /* ---- Sessions */
 
 static void come_again(struct talk *t)
 {
 	for (int i = 0; i < 4; i++) {
 		CHECK(connect_to(t, "a.example", 2000) == 0);
+		CHECK(has_bindings_of(&t->stream, good.certificate));
 		echo_once(t);
 		if (i % 2)
 			stream_close(&t->stream); /* without close_notify: still resumed */
@@ -533,6 +575,8 @@ int main(void)
 		cmocka_unit_test(settings_that_cannot_be_used_say_why),
 		cmocka_unit_test(our_certificate_is_shown),
 		cmocka_unit_test(a_missing_certificate_is_an_error_not_an_end),
+		cmocka_unit_test(bindings_are_made_with_the_digest_of_the_signature),
+		cmocka_unit_test(a_plain_stream_has_no_bindings),
 		cmocka_unit_test(sessions_are_resumed),
 		cmocka_unit_test(an_end_without_close_notify_is_not_an_end),
 		cmocka_unit_test(records_that_came_together_are_all_read),
