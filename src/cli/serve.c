@@ -24,7 +24,8 @@ enum {
 	DRAIN_LOOK_MS = 50,
 	STEP_MOST_MS = 10000,
 	SIGN_IN_THREADS = 32,
-	SIGN_IN_QUEUE = 1024
+	SIGN_IN_QUEUE = 1024,
+	SECRETS_THREADS = 2
 };
 
 static const struct responder *const responders[] = {&console_responder, &site_responder, NULL};
@@ -428,6 +429,7 @@ static void free_all(struct program *p)
 		free(port);
 	}
 	offload_lane_free(p->process.sign_in_lane);
+	offload_lane_free(p->process.secrets_lane);
 	edition_unref(p->edition);
 	log_events_to(NULL, LOG_INFO);
 	log_close(p->events);
@@ -477,7 +479,8 @@ int cli_serve(int argc, char **argv)
 	if (log_writer_start() != 0 || getrandom(&p.process.id, sizeof(p.process.id), 0) != sizeof(p.process.id))
 		return 1;
 	p.process.responders = responders;
-	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0)
+	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0 ||
+	    offload_lane_new("secrets", SECRETS_THREADS, SIGN_IN_QUEUE, &p.process.secrets_lane) != 0)
 		return 1;
 	raise_descriptor_limit();
 	counters_attach();

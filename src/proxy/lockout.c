@@ -23,8 +23,8 @@ struct guarded {
 	enum knowledge knowledge;
 	bool marked; /* `mark` is that of the secret; else nothing of it is ever written down */
 	unsigned char mark[LOCKOUT_MARK];
-	bool proven; /* accepted at least once */
-	bool shaken; /* refused since */
+	bool proven;  /* accepted at least once */
+	bool shaken;  /* refused since */
 	bool cut_off; /* the first attempt was begun by somebody who never wrote down how it ended */
 	unsigned in_flight;
 	unsigned refusals; /* in the window */
@@ -294,7 +294,7 @@ void lockout_save(uint64_t secret, const char *directory)
 {
 	struct lockout_record r;
 	pthread_mutex_lock(&saving);
-	if (describe(secret, &r) && lockout_file_store(directory, &r) != 0)
-		; /* said there; the guard goes on in memory */
+	int error = describe(secret, &r) ? lockout_file_store(directory, &r) : 0;
+	(void)error; /* said there; the guard goes on in memory */
 	pthread_mutex_unlock(&saving);
 }

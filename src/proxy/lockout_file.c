@@ -182,10 +182,11 @@ static void put_aside(const char *path, const char *directory)
 {
 	char aside[PATH_MAX];
 	if (path_of(aside, directory, ".damaged") == 0 && rename(path, aside) == 0)
-		log_event(LOG_WARNING,
-		          "the lock-out guard's %s is damaged: it is begun anew, the old one is %s; each secret has one attempt "
-		          "until it is accepted",
-		          path, aside);
+		log_event(
+			LOG_WARNING,
+			"the lock-out guard's %s is damaged: it is begun anew, the old one is %s; each secret has one attempt "
+			"until it is accepted",
+			path, aside);
 }
 
 /* Its text, terminated; what is too long is cut, and its seal does not fit any more. */

@@ -18,8 +18,8 @@ enum { LOCKOUT_MARK = 16, LOCKOUT_RECORDS_MOST = 256 };
 /* Times in seconds since 1970, since the monotonic clock does not outlive the machine's start. */
 struct lockout_record {
 	unsigned char mark[LOCKOUT_MARK];
-	bool proven;  /* accepted at least once */
-	bool flying;  /* an attempt has begun and its end was not written down */
+	bool proven; /* accepted at least once */
+	bool flying; /* an attempt has begun and its end was not written down */
 	unsigned refusals;
 	int64_t window; /* when the first of them was */
 	int64_t last;   /* attempt or refusal */

@@ -13,9 +13,9 @@
 #include "net/fiber.h"
 #include "net/offload.h"
 #include "proxy/credentials.h"
-#include "proxy/lockout.h"
+#include "proxy/turn.h"
 
-enum { PROBE_MOST = 128 * 1024, LOOK_AGAIN_MS = 20, LEGS_MOST = 6, WHY = 256 };
+enum { PROBE_MOST = 128 * 1024, LEGS_MOST = 6, WHY = 256 };
 
 /* One attempt to sign in to one connection. */
 struct attempt {
@@ -34,7 +34,7 @@ struct attempt {
 };
 
 /* How an attempt with one scheme went. */
-enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, CLOSED, FAILED };
+enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, REFUSED_BY_KDC, CLOSED, FAILED };
 
 bool upstream_signs_in(const struct upstream_settings *u)
 {
@@ -235,7 +235,8 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
 			a->x->record.detail = arena_printf(&a->x->arena, "%s: %s", scheme_name(scheme),
 			                                   auth_reason_sentence(s->answer.reason));
-			return FAILED;
+			/* Before any token: nobody but a KDC can have said so. The next scheme would try the same password once more. */
+			return s->answer.reason == AUTH_WRONG_PASSWORD && leg == 0 ? REFUSED_BY_KDC : FAILED;
 		}
 		*error = probe(a, scheme, buf_span(&s->answer.token));
 		if (*error)
@@ -243,6 +244,8 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (a->status != 407)
 			return initiator_has_proved(s->initiator) ? SIGNED_IN : NOT_ASKED;
 		if (!a->token && leg == 0 && !a->offers[scheme])
+			return NOT_OFFERED;
+		if (!a->token && !initiator_has_proved(s->initiator)) /* our type 1 showed nothing that could be refused */
 			return NOT_OFFERED;
 		if (!a->token) {
 			if (scheme == SCHEME_NEGOTIATE)
@@ -280,6 +283,7 @@ static enum end_reason reason_of(enum outcome o, int error)
 	case CLOSED:
 		return END_PARENT_CLOSED_SIGN_IN;
 	case SIGNED_IN:
+	case REFUSED_BY_KDC:
 	case FAILED:
 		break;
 	}
@@ -330,37 +334,12 @@ static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 	return outcome;
 }
 
-/* Waits its turn: until a secret has proven itself, one attempt at a time. False: it may not be tried now. */
-static bool take_turn(struct attempt *a, enum end_reason *reason, int *error)
-{
-	for (;;) {
-		mono_ms until;
-		enum lockout_verdict verdict = (a->x->member_refused ? lockout_ask_elsewhere : lockout_ask)(
-			a->credentials.fingerprint, worker_now(), &until);
-		if (verdict == LOCKOUT_GO)
-			return true;
-		*reason = END_PARENT_SIGN_IN_HELD;
-		*error = -EACCES;
-		if (verdict == LOCKOUT_HELD) {
-			a->x->record.detail = until == NEVER
-			                          ? "its first attempt was refused: it is not tried again until the secret changes"
-			                          : arena_printf(&a->x->arena, "it was refused: the next attempt is made in %lld s",
-			                                         (long long)(until - worker_now()) / 1000);
-			return false;
-		}
-		*error = worker_now() >= a->deadline ? -ETIMEDOUT : fiber_sleep(LOOK_AGAIN_MS);
-		if (*error)
-			return false;
-	}
-}
-
 static void conclude(struct attempt *a, enum outcome outcome)
 {
-	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED
-	                            : outcome == REFUSED ? LOCKOUT_REFUSED
-	                                                 : LOCKOUT_UNDECIDED;
+	bool refused = outcome == REFUSED || outcome == REFUSED_BY_KDC;
+	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED : refused ? LOCKOUT_REFUSED : LOCKOUT_UNDECIDED;
 	const struct upstream_settings *u = a->x->route.upstream;
-	lockout_tell(a->credentials.fingerprint, told, worker_now());
+	turn_end(a->x, &a->credentials, told);
 	if (outcome == SIGNED_IN)
 		COUNT(parent_sign_ins_total);
 	else
@@ -370,6 +349,11 @@ static void conclude(struct attempt *a, enum outcome outcome)
 			LOG_ERROR,
 			"parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
 			u->name, a->member->address, u->credentials.account ? u->credentials.account : "(ticket)");
+	if (outcome == REFUSED_BY_KDC)
+		log_event(
+			LOG_ERROR,
+			"the KDC refused our credentials for account %s: error 12201 for users of parent %s; correct the secret",
+			u->credentials.account ? u->credentials.account : "(keytab)", u->name);
 }
 
 /* Basic is said again with every request. */
@@ -407,8 +391,11 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 		return false;
 	}
 	bool unasked = sends_unasked(c) || x->parent_asked;
-	bool ok = take_turn(&a, reason, error);
-	if (ok) {
+	*error = turn_take(x, &a.credentials, a.deadline);
+	bool ok = *error == 0;
+	if (!ok) {
+		*reason = END_PARENT_SIGN_IN_HELD;
+	} else {
 		enum outcome outcome = sign_in_by_any(&a, !unasked, error);
 		conclude(&a, outcome);
 		conn->signed_in = outcome == SIGNED_IN;

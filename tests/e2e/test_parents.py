@@ -54,9 +54,10 @@ def child(fairlead, secret):
     for proxy in made:
         proxy._console("/metrics")
         seen = proxy.process.printed() + str(proxy.metrics())
-        for name in os.listdir(proxy.folder):
-            with open(os.path.join(proxy.folder, name), errors="replace") as f:
-                seen += f.read()
+        for folder, _, names in os.walk(proxy.folder):
+            for name in names:
+                with open(os.path.join(folder, name), errors="replace") as f:
+                    seen += f.read()
         assert not [s for s in SECRETS if s in seen], "a secret was written down"
 
 
