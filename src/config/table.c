@@ -402,8 +402,9 @@ static const struct settings_block resolver_block = TABLE("resolver", NULL, NOWH
 static const struct setting access_log_rows[] = {
 	SETTING("file", FILE, log_settings, file, "-",
             "Where it goes; \"-\" is standard output, and with \"none\" there is no access log at all."),
-	CHOICE("format", log_settings, format, "w3c|json", "w3c",
-           "W3C Extended format (in UTC), or one JSON object a line."),
+	CHOICE("format", log_settings, format, "w3c|json|iis", "w3c",
+           "W3C Extended format (in UTC); one JSON object a line; or the line of Internet Information Services, as readers of "
+           "web servers' logs expect it."),
 	CHOICE("query", log_settings, query, "drop|keep", "keep",
            "Whether what stands behind the ? of an address is kept or dropped."),
 };
