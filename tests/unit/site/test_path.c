@@ -159,15 +159,29 @@ static void what_does_not_fit_is_refused_and_nothing_is_written_behind_the_room(
 
 static void a_longer_spelling_needs_room(void **state)
 {
-	char path[16] = "/KIOSK/y";
-	size_t n = 8;
 	/* U+2C65 has three bytes, its capital U+023A two. */
-	struct span prefix = SPAN("/%E2%B1%A5/");
-	assert_int_equal(directory_rewrite(prefix, 7, path, &n, 11), PATH_TOO_LONG);
-	assert_memory_equal(path, "/KIOSK/y", 8);
-	assert_int_equal(directory_rewrite(prefix, 7, path, &n, 12), PATH_OK);
+	char path[16] = "/%C8%BA/y";
+	size_t n = 9;
+	enum path_fault fault;
+	struct directory_settings directory = {.prefix = "/%E2%B1%A5/"};
+	struct site_settings site = {.directories = &directory, .directory_count = 1};
+	assert_null(directory_find(&site, path, &n, 11, &fault));
+	assert_int_equal(fault, PATH_TOO_LONG);
+	assert_memory_equal(path, "/%C8%BA/y", 9);
+	assert_ptr_equal(directory_find(&site, path, &n, 12, &fault), &directory);
 	assert_int_equal(n, 12);
 	assert_memory_equal(path, "/%E2%B1%A5/y", 12);
+}
+
+static void a_path_beside_all_prefixes_has_no_directory(void **state)
+{
+	char path[16] = "/x/y";
+	size_t n = 4;
+	enum path_fault fault = PATH_FORM;
+	struct directory_settings directory = {.prefix = "/secure/"};
+	struct site_settings site = {.directories = &directory, .directory_count = 1};
+	assert_null(directory_find(&site, path, &n, sizeof(path), &fault));
+	assert_int_equal(fault, PATH_OK);
 }
 
 static void a_target_is_path_and_query(void **state)
@@ -237,6 +251,7 @@ int main(void)
 		cmocka_unit_test(the_table_is_large_and_names_every_fault),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_nothing_is_written_behind_the_room),
 		cmocka_unit_test(a_longer_spelling_needs_room),
+		cmocka_unit_test(a_path_beside_all_prefixes_has_no_directory),
 		cmocka_unit_test(a_target_is_path_and_query),
 		cmocka_unit_test(a_file_name_is_what_is_decoded),
 		cmocka_unit_test(prefixes_of_directories_have_one_spelling),
