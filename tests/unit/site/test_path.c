@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "applications.h"
+#include "config/prefix.h"
 #include "path_table.h"
 
 struct trick {
@@ -231,6 +232,36 @@ static void prefixes_of_directories_have_one_spelling(void **state)
 	assert_false(path_prefix_is_normal(span_make(deep, 2 * PATH_DEPTH + 3)));
 }
 
+/* A directory that no path can match would be a rule that protects nothing. */
+static void every_prefix_that_the_settings_take_is_normal(void **state)
+{
+	static const char *const pieces[] = {
+		"/",   "/",      "a",        ".",      "~1",           "-",         " ",      "%20",      "%2e",          "%2F",
+		"%3b", "%c3%96", "\xc3\xb6", "%CC%88", "\xef\xbc\x8e", "%E2%84%AA", "%C5%BF", "\xc4\xb1", "\xe7\x9b\xae", ";",
+		"(s(", "\\",     "%25"};
+	struct arena memory;
+	uint64_t seed = 7;
+	unsigned taken = 0;
+	arena_init(&memory, 1 << 26);
+	for (int round = 0; round < 100000; round++) {
+		char text[128] = "/";
+		for (unsigned i = 0, n = (unsigned)(seed >> 60) % 7; i < n; i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			strcat(text, pieces[(seed >> 33) % (sizeof(pieces) / sizeof(pieces[0]))]);
+		}
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		strcat(text, "/");
+		const char *prefix;
+		if (value_prefix(&memory, text, &prefix) != NULL)
+			continue;
+		taken++;
+		if (!path_prefix_is_normal(span_of(prefix)))
+			fail_msg("%s is taken for %s", text, prefix);
+	}
+	arena_fini(&memory);
+	assert_true(taken > 1000);
+}
+
 static void the_directories_of_the_table_are_in_order(void **state)
 {
 	for (unsigned i = 0; i < PATH_DIRECTORIES; i++) {
@@ -255,6 +286,7 @@ int main(void)
 		cmocka_unit_test(a_target_is_path_and_query),
 		cmocka_unit_test(a_file_name_is_what_is_decoded),
 		cmocka_unit_test(prefixes_of_directories_have_one_spelling),
+		cmocka_unit_test(every_prefix_that_the_settings_take_is_normal),
 		cmocka_unit_test(the_directories_of_the_table_are_in_order),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
