@@ -7,6 +7,7 @@
 #include "cli/check_sign_on.h"
 #include "cli/commands.h"
 #include "config/settings.h"
+#include "site/files.h"
 
 enum { OUTPUT_MOST = 16 << 20 };
 
@@ -221,8 +222,10 @@ static int check(const struct wishes *w, const char *file, struct complaints *c)
 	const char *source = file ? file : "embedded defaults";
 	buf_init(&text, OUTPUT_MOST);
 	int error = settings_load(file, &s, c);
-	if (s)
+	if (s) {
 		settings_check_files(s, c);
+		files_check(s, c);
+	}
 	if (s)
 		error = sign_on_look(s, &found, c);
 	if (s && w->resolve)

@@ -16,6 +16,7 @@
 #include "net/offload.h"
 #include "net/resolve.h"
 #include "proxy/service.h"
+#include "site/files.h"
 #include "site/site.h"
 
 enum {
@@ -25,7 +26,8 @@ enum {
 	STEP_MOST_MS = 10000,
 	SIGN_IN_THREADS = 32,
 	SIGN_IN_QUEUE = 1024,
-	SECRETS_THREADS = 2
+	DISK_THREADS = 8,
+	DISK_QUEUE = 4096
 };
 
 static const struct responder *const responders[] = {&console_responder, &site_responder, NULL};
@@ -53,6 +55,12 @@ static int load_file(const char *given, struct settings **out)
 	buf_init(&text, 1 << 20);
 	const char *file = settings_find(given, path, sizeof(path));
 	int error = settings_load(file, out, &c);
+	if (*out)
+		files_check(*out, &c);
+	if (*out && c.errors) {
+		settings_unref(TAKE(*out));
+		error = -EINVAL;
+	}
 	complaints_print(&c, &text);
 	if (text.n)
 		fprintf(stderr, "%s", buf_text(&text));
@@ -429,7 +437,7 @@ static void free_all(struct program *p)
 		free(port);
 	}
 	offload_lane_free(p->process.sign_in_lane);
-	offload_lane_free(p->process.secrets_lane);
+	offload_lane_free(p->process.disk_lane);
 	edition_unref(p->edition);
 	log_events_to(NULL, LOG_INFO);
 	log_close(p->events);
@@ -480,7 +488,7 @@ int cli_serve(int argc, char **argv)
 		return 1;
 	p.process.responders = responders;
 	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0 ||
-	    offload_lane_new("secrets", SECRETS_THREADS, SIGN_IN_QUEUE, &p.process.secrets_lane) != 0)
+	    offload_lane_new("disk", DISK_THREADS, DISK_QUEUE, &p.process.disk_lane) != 0)
 		return 1;
 	raise_descriptor_limit();
 	counters_attach();

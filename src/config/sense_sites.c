@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "config/prefix.h"
 #include "config/values.h"
 
 #define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
@@ -159,6 +158,17 @@ static void make_listeners(struct settings *s, struct complaints *c)
 /* ---- directories */
 
 /* From '/' to '/', of characters that need no encoding: what requests are compared with. */
+static bool is_prefix(const char *p)
+{
+	size_t n = strlen(p);
+	if (n == 0 || p[0] != '/' || p[n - 1] != '/' || strstr(p, "//") || strstr(p, "/./") || strstr(p, "/../"))
+		return false;
+	for (; *p; p++)
+		if (!((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || strchr("/-._~", *p)))
+			return false;
+	return true;
+}
+
 static int by_length(const void *a, const void *b)
 {
 	const struct directory_settings *x = a, *y = b;
@@ -187,6 +197,8 @@ static void inherit(struct directory_settings *below, const struct directory_set
 	}
 	if (below->index.count == 0)
 		below->index = above->index;
+	if (below->symlinks == SYMLINKS_AS_ABOVE)
+		below->symlinks = above->symlinks;
 	if (below->user_format == USER_AS_ABOVE)
 		below->user_format = above->user_format;
 	if (below->tls == DIRECTORY_TLS_AS_ABOVE)
@@ -218,6 +230,8 @@ static void begin_top(struct settings *s, struct site_settings *site)
 	top->files_prefix = "/";
 	if (top->index.count == 0)
 		top->index = (struct text_list){&page, 1};
+	if (top->symlinks == SYMLINKS_AS_ABOVE)
+		top->symlinks = SYMLINKS_BENEATH;
 	if (top->user_format == USER_AS_ABOVE)
 		top->user_format = USER_DOMAIN;
 	if (top->tls == DIRECTORY_TLS_AS_ABOVE)
@@ -269,12 +283,12 @@ static void find_application(const struct settings *s, struct directory_settings
 		ERROR_HERE(c, d->where, "files is a folder's whole path, like \"/srv/public\", not \"%s\"", d->files);
 }
 
-static bool check_directory(struct settings *s, struct site_settings *site, struct directory_settings *d,
-                            struct complaints *c)
+static bool check_directory(struct site_settings *site, struct directory_settings *d, struct complaints *c)
 {
-	const char *problem = value_prefix(s->memory, d->prefix, &d->prefix);
-	if (problem) {
-		ERROR_HERE(c, d->where, "%s", problem);
+	if (!is_prefix(d->prefix)) {
+		ERROR_HERE(c, d->where,
+		           "a directory is written like \"/public/\": from / to /, of letters, digits and -._~, not \"%s\"",
+		           d->prefix);
 		return false;
 	}
 	if (d->application_name && d->files)
@@ -294,7 +308,7 @@ static void read_directories(struct settings *s, struct site_settings *site, str
 		return;
 	}
 	for (unsigned i = 0; i < site->directory_count; i++)
-		good &= check_directory(s, site, &site->directories[i], c);
+		good &= check_directory(site, &site->directories[i], c);
 	if (site->top.application_name && site->top.files)
 		ERROR_HERE(c, site->where, "site %s: application and files exclude each other: take one out", site->host);
 	if (!good || !add_top(s, site))

@@ -201,6 +201,8 @@ struct log_settings {
 /* ---- published sites */
 
 enum user_format { USER_AS_ABOVE, USER_DOMAIN, USER_UPN, USER_NAME };
+/* Symbolic links among files; those that lead out of the folder are never followed. */
+enum directory_symlinks { SYMLINKS_AS_ABOVE, SYMLINKS_BENEATH, SYMLINKS_REFUSED };
 enum directory_tls { DIRECTORY_TLS_AS_ABOVE, DIRECTORY_TLS_OPTIONAL, DIRECTORY_TLS_REQUIRED };
 
 /* A part of a site, from its prefix downward. What it does not say it has from the longest prefix above that does, and last from the site: after
@@ -217,6 +219,7 @@ struct directory_settings {
 	const char *files;                           /* a folder; it stands for `files_prefix` */
 	const char *files_prefix;
 	struct text_list index; /* names of index pages */
+	enum directory_symlinks symlinks;
 	enum user_format user_format;
 	enum directory_tls tls;
 	uint64_t body; /* at most, of a request; 0: no limit */
@@ -238,6 +241,8 @@ struct site_settings {
 };
 
 struct timeout_settings {
+	int64_t files_kept; /* a file that was served is believed unchanged so long */
+	int64_t disk;       /* to open a file that is not in memory */
 	int64_t connect, head, idle, tunnel, tcp_keepalive;
 	int64_t request_body;  /* between two pieces of a request body */
 	int64_t response_head; /* from the end of the request to the answer's head */
@@ -260,6 +265,8 @@ struct limit_settings {
 	uint64_t drain_body;                  /* of a request body that is read and dropped to keep a connection */
 	uint64_t dns_entries;
 	uint64_t pipelined;
+	uint64_t files_kept, files_memory; /* of published folders, per worker: how many, and bytes of memory */
+	uint64_t file_in_memory;           /* bytes; larger ones are kept open */
 };
 
 struct resolver_settings {
@@ -299,7 +306,6 @@ struct settings {
 	struct resolver_settings resolver;
 	struct log_settings access_log, events_log;
 	int64_t drain;
-	const char *state_directory; /* filled in: what must outlive the process */
 	const struct addr
 		*own_addresses; /* of this machine, when the settings were read: what listeners at "*" answer at */
 	unsigned own_address_count;

@@ -174,9 +174,10 @@ static const struct setting upstream_rows[] = {
 		"for ten seconds, and then a request finds out."),
 	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",
            "How long a member may take to answer such a probe."),
-	SETTING("next-when-refused", BOOL, upstream_settings, next_when_refused, "false",
-            "Whether the next member is tried when one does not accept our sign-in; within what the lock-out guard allows: "
-            "a secret that has never been accepted is tried once, at one member."),
+	SETTING(
+		"next-when-refused", BOOL, upstream_settings, next_when_refused, "false",
+		"Whether the next member is tried when one does not accept our sign-in; within what the lock-out guard allows: "
+		"a secret that has never been accepted is tried once, at one member."),
 	BLOCK("credentials", NULL, upstream_settings, credentials, credentials_block,
           "How Fairlead signs in to the members: the cure for error 12201."),
 };
@@ -223,6 +224,9 @@ static const struct settings_block application_block = TABLE(
 	            "The folder whose files are served, instead of an application."),                                    \
 		SETTING("index", TEXTS, holder, inside index, NULL,                                                          \
 	            "Names of the page that is served for a folder, the first that exists; without it index.html."),     \
+		CHOICE("symlinks", holder, inside symlinks, "as-above|beneath|refused", "as-above",                          \
+	           "Symbolic links among the files: beneath follows those that stay in the folder, refused none; those " \
+	           "that lead out of it, and all that begin with a slash, are never followed."),                         \
 		CHOICE("user-format", holder, inside user_format, "as-above|domain|upn|name", "as-above",                    \
 	           "How the application is told the user's name: CORP\\\\alice, alice@corp.example, or alice."),         \
 		CHOICE("require-tls", holder, inside tls, "as-above|false|true", "as-above",                                 \
@@ -362,6 +366,10 @@ static const struct setting timeout_rows[] = {
 	       "For the look-up of a name."),
 	NUMBER("pool-idle", TIME, timeout_settings, pool_idle, 10, DAY, "1m",
 	       "An idle connection to a server is kept for the next request so long."),
+	NUMBER("files-kept", TIME, timeout_settings, files_kept, 0, MINUTE, "1s",
+	       "A file of a published folder that was served is believed unchanged so long; 0s: it is opened anew each time."),
+	NUMBER("disk", TIME, timeout_settings, disk, 10, HOUR, "30s",
+	       "To open a file of a published folder that is not in memory; then 503."),
 };
 static const struct settings_block timeouts_block =
 	TABLE("timeouts", NULL, NOWHERE, NOWHERE, NOWHERE, timeout_rows, "timeouts { connect = 10s  idle = 2m }");
@@ -384,6 +392,12 @@ static const struct setting limit_rows[] = {
 	       "Names remembered with their addresses."),
 	NUMBER("pipelined", COUNT, limit_settings, pipelined, 1, 1000, "16",
 	       "Requests taken from a client before the first is answered."),
+	NUMBER("files-kept", COUNT, limit_settings, files_kept, 0, 1000000, "1024",
+	       "Files of published folders kept open or in memory, for each worker."),
+	NUMBER("files-memory", SIZE, limit_settings, files_memory, 0, 1024ll * MB, "16MB",
+	       "Memory for files that are kept, for each worker."),
+	NUMBER("file-in-memory", SIZE, limit_settings, file_in_memory, 0, MB, "16KB",
+	       "Files up to this size are kept in memory with their content, larger ones open."),
 };
 static const struct settings_block limits_block =
 	TABLE("limits", NULL, NOWHERE, NOWHERE, NOWHERE, limit_rows, "limits { head = 64KB  pins = 16 }");
@@ -402,9 +416,8 @@ static const struct settings_block resolver_block = TABLE("resolver", NULL, NOWH
 static const struct setting access_log_rows[] = {
 	SETTING("file", FILE, log_settings, file, "-",
             "Where it goes; \"-\" is standard output, and with \"none\" there is no access log at all."),
-	CHOICE("format", log_settings, format, "w3c|json|iis", "w3c",
-           "W3C Extended format (in UTC); one JSON object a line; or the line of Internet Information Services, as readers of "
-           "web servers' logs expect it."),
+	CHOICE("format", log_settings, format, "w3c|json", "w3c",
+           "W3C Extended format (in UTC), or one JSON object a line."),
 	CHOICE("query", log_settings, query, "drop|keep", "keep",
            "Whether what stands behind the ? of an address is kept or dropped."),
 };
@@ -450,10 +463,6 @@ static const struct setting top_rows[] = {
 	SETTING("shared-listeners", BOOL, settings, shared_listeners, "false",
             "Whether all workers accept from one socket, instead of one each (SO_REUSEPORT)."),
 	NUMBER("drain", TIME, settings, drain, 0, DAY, "30s", "How long a stop waits for what is under way."),
-	SETTING("state-directory", FILE, settings, state_directory, NULL,
-            "What must outlive a restart: which of our credentials a parent has refused, so that no account is locked by "
-            "trying them again. Without it $STATE_DIRECTORY (systemd), /var/lib/fairlead where that can be written, or "
-            "~/.local/state/fairlead."),
 	BLOCKS("listen", settings, listens, listen_count, listen_settings, listen_block, false,
            "An address at which clients are served: \"127.0.0.1:3128\", \"[::1]:3128\", or \"*:3128\" for all of this "
            "machine. A file without any has a proxy at 127.0.0.1:3128 and a console at 127.0.0.1:3129."),

@@ -3,6 +3,7 @@
 #include "http/date.h"
 #include "http/status.h"
 #include "net/fiber.h"
+#include "net/stream_file.h"
 #include "proxy/client_auth.h"
 #include "proxy/error_page.h"
 #include "proxy/forward.h"
@@ -175,8 +176,8 @@ static void fill_answer(struct exchange *x, struct responder_answer *answer)
 
 static void release_answer(struct responder_answer *answer)
 {
-	if (answer->file >= 0)
-		close(answer->file);
+	if (answer->held)
+		answer->release(answer->held);
 	buf_fini(&answer->body);
 	buf_fini(&answer->fields);
 }
@@ -184,32 +185,36 @@ static void release_answer(struct responder_answer *answer)
 /* The responder says why it cannot. */
 static enum step refuse_answer(struct exchange *x, const struct responder_answer *answer)
 {
+	struct span fields = arena_dup(&x->arena, buf_span(&answer->fields));
+	if (fields.n)
+		x->extra_fields = fields.p;
+	x->record.detail_is_ours = answer->detail_is_ours;
 	if (answer->end == END_SITE_ACCESS_DENIED)
 		return challenge_client(x, answer->end);
-	return end_with(x, answer->end, 0, answer->detail);
-}
-
-static uint64_t length_of(const struct responder_answer *answer)
-{
-	uint64_t n = answer->body.n;
-	for (unsigned i = 0; i < answer->piece_count; i++)
-		n += answer->pieces[i].before.n + answer->pieces[i].length;
-	return n;
+	return end_with(x, answer->end, answer->error, answer->detail);
 }
 
 static void write_head(const struct exchange *x, const struct responder_answer *answer, struct buf *to)
 {
-	uint64_t length = length_of(answer);
 	bool bodiless = answer->status == 304 || answer->status == 204;
-	buf_addf(to, "HTTP/1.1 %u %s\r\nDate: ", answer->status, status_reason(answer->status));
+	buf_add(to, SPAN("HTTP/1.1 "));
+	buf_addu(to, answer->status);
+	buf_addc(to, ' ');
+	buf_adds(to, status_reason(answer->status));
+	buf_add(to, SPAN("\r\nDate: "));
 	buf_add(to, http_date(clock_civil_us() / 1000000));
-	if (answer->content_type && !bodiless)
-		buf_addf(to, "\r\nContent-Type: %s", answer->content_type);
-	if (!bodiless)
-		buf_addf(to, "\r\nContent-Length: %llu", (unsigned long long)length);
+	if (answer->content_type && !bodiless) {
+		buf_add(to, SPAN("\r\nContent-Type: "));
+		buf_adds(to, answer->content_type);
+	}
+	if (!bodiless) {
+		buf_add(to, SPAN("\r\nContent-Length: "));
+		buf_addu(to, answer->body.n + answer->length);
+	}
 	buf_add(to, SPAN("\r\n"));
 	if (!answer->may_be_kept)
 		buf_add(to, SPAN("Cache-Control: no-store\r\n"));
+	buf_add(to, answer->held_fields);
 	buf_add(to, buf_span(&answer->fields));
 	if (x->auth_info)
 		buf_adds(to, x->auth_info);
@@ -220,10 +225,91 @@ static void write_head(const struct exchange *x, const struct responder_answer *
 	buf_add(to, SPAN("\r\n"));
 }
 
+static enum step send_text(struct exchange *x, struct responder_answer *answer, bool body_is_read)
+{
+	struct buf b;
+	buf_init(&b, 5 * PAGE_MOST);
+	write_head(x, answer, &b);
+	if (x->request.method != METHOD_HEAD)
+		buf_add(&b, buf_span(&answer->body));
+	return send_own(x, &b, body_is_read);
+}
+
+static enum step pieces_failed(struct exchange *x, int error)
+{
+	if (error == -EIO)
+		return cut_with(x, END_SITE_FILE_CHANGED, error);
+	if (error == -ETIMEDOUT)
+		return cut_with(x, END_RESPONSE_WRITE_TIMEOUT, error);
+	return cut_with(x, error == -ECANCELED ? END_DRAINING : END_CLIENT_CLOSED, error);
+}
+
+/* `text` and a part of the file behind it. It may take long, so nothing is held for it but what is small. */
+static int write_part(struct exchange *x, const struct responder_answer *answer, const struct answer_piece *p,
+                      struct lent *l, struct buf *text)
+{
+	struct file_part part = {.fd = answer->file,
+	                         .from = p->from,
+	                         .length = p->length,
+	                         .lane = service_self()->process->disk_lane,
+	                         .idle_ms = x->settings->timeouts.write};
+	struct span copy = arena_dup(&x->arena, buf_span(text));
+	if (text->n && !copy.p)
+		return -ENOMEM;
+	lent_give_back(l);
+	int error = stream_send_file(&x->client->stream, copy, &part);
+	if (error == 0)
+		error = lent_take(l);
+	buf_over(text, l->p, l->size);
+	return error;
+}
+
+/* Head and pieces in as few writes as there can be: text gathers in the buffer and goes with what comes next. */
+static int write_pieces(struct exchange *x, const struct responder_answer *answer, struct lent *l, struct buf *text)
+{
+	struct stream *to = &x->client->stream;
+	int64_t idle = x->settings->timeouts.write;
+	int error = 0;
+	for (unsigned i = 0; i < answer->piece_count && error == 0; i++) {
+		const struct answer_piece *p = &answer->pieces[i];
+		if (!p->text.p) {
+			error = write_part(x, answer, p, l, text);
+		} else if (p->text.n <= text->capacity - text->n) {
+			buf_add(text, p->text);
+		} else {
+			struct iovec both[] = {{text->p, text->n}, {(char *)p->text.p, p->text.n}};
+			error = stream_write(to, both, 2, clock_after(worker_now(), idle));
+			buf_clear(text);
+		}
+	}
+	return error || text->n == 0 ? error : stream_write_span(to, buf_span(text), clock_after(worker_now(), idle));
+}
+
+static enum step send_pieces(struct exchange *x, struct responder_answer *answer, bool body_is_read)
+{
+	struct lent l;
+	struct buf text;
+	lent_init(&l);
+	if (lent_take(&l) != 0)
+		return end_with(x, END_OUT_OF_MEMORY, -ENOMEM, NULL);
+	buf_over(&text, l.p, l.size);
+	write_head(x, answer, &text);
+	int error = buf_error(&text);
+	x->answer_begun = true;
+	if (error == 0)
+		error = write_pieces(x, answer, &l, &text);
+	lent_give_back(&l);
+	if (error)
+		return pieces_failed(x, error);
+	if (!body_is_read && x->close_client)
+		linger(x);
+	return STEP_FINISH;
+}
+
 enum step answer_here(struct exchange *x)
 {
 	struct responder_answer answer = {.status = 404, .content_type = "text/plain; charset=utf-8", .file = -1};
-	struct buf b;
+	enum step next;
 	bool body_is_read = drain_request(x);
 	x->close_client |= !body_is_read || x->client->close_soon;
 	if (x->record.end == END_OK)
@@ -231,15 +317,13 @@ enum step answer_here(struct exchange *x)
 	buf_init(&answer.body, 4 * PAGE_MOST);
 	buf_init(&answer.fields, LENT_SIZE);
 	fill_answer(x, &answer);
-	if (answer.end != END_OK) {
-		release_answer(&answer);
-		return refuse_answer(x, &answer);
-	}
 	x->record.status = answer.status;
-	buf_init(&b, 5 * PAGE_MOST);
-	write_head(x, &answer, &b);
-	if (x->request.method != METHOD_HEAD)
-		buf_add(&b, buf_span(&answer.body));
+	if (answer.end != END_OK)
+		next = refuse_answer(x, &answer);
+	else if (answer.held)
+		next = send_pieces(x, &answer, body_is_read);
+	else
+		next = send_text(x, &answer, body_is_read);
 	release_answer(&answer);
-	return send_own(x, &b, body_is_read);
+	return next;
 }

@@ -35,9 +35,9 @@ struct responder_request {
 	struct member_state *const *members; /* [upstream][member]; NULL: nothing is known of them */
 };
 
-/* A part of the body that comes from a file. */
-struct file_piece {
-	struct span before; /* text in front of it */
+/* A part of a body: bytes in memory, or, without text.p, bytes of a file. */
+struct answer_piece {
+	struct span text;
 	uint64_t from, length;
 };
 
@@ -47,13 +47,19 @@ struct responder_answer {
 	struct buf body;   /* the responder appends; the exchange frees it */
 	struct buf fields; /* extra whole field lines */
 	bool may_be_kept;  /* by caches, as `fields` say; else no-store is said */
-	/* Or a file: all pieces in order, then `body`. The exchange closes it. */
-	int file; /* -1: none */
-	struct file_piece *pieces;
+	/* Or `held`: the body is in pieces, and more field lines with them, all in memory that stays, as does the file, until release(held). */
+	void *held;
+	void (*release)(void *held);
+	struct span held_fields; /* Content-Type among them */
+	const struct answer_piece *pieces;
 	unsigned piece_count;
-	/* Or the page of an end reason, with what the log should say of it. */
+	uint64_t length; /* of all pieces, which are none for HEAD */
+	int file;        /* for pieces without text */
+	/* Or the page of an end reason (with `fields`), and what the log should say of it. */
 	enum end_reason end; /* END_OK: the answer is above */
+	int error;           /* -errno behind it, or 0 */
 	const char *detail;
+	bool detail_is_ours; /* the log's alone */
 };
 
 /* Why a place cannot be had. */

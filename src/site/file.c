@@ -144,11 +144,11 @@ static bool find(struct file_cache *c, const struct file_place *place, const str
 
 /* ---- What of it */
 
-static struct file_piece piece_of(const struct open_file *f, uint64_t from, uint64_t length)
+static struct answer_piece piece_of(const struct open_file *f, uint64_t from, uint64_t length)
 {
 	if (f->content.p)
-		return (struct file_piece){.text = span_make(f->content.p + from, length)};
-	return (struct file_piece){.from = from, .length = length};
+		return (struct answer_piece){.text = span_make(f->content.p + from, length)};
+	return (struct answer_piece){.from = from, .length = length};
 }
 
 static void give_whole(struct file_answer *a)
@@ -191,7 +191,7 @@ static void give_parts(struct file_answer *a, const struct ranges *ranges)
 		return;
 	a->fields = span_make(a->room.p, begin);
 	for (unsigned i = 0; i <= ranges->count; i++) {
-		a->pieces[a->count++] = (struct file_piece){.text = span_make(a->room.p + begin, ends[i] - begin)};
+		a->pieces[a->count++] = (struct answer_piece){.text = span_make(a->room.p + begin, ends[i] - begin)};
 		a->length += ends[i] - begin;
 		begin = ends[i];
 		if (i == ranges->count)
@@ -250,12 +250,30 @@ static void give(const struct head *request, struct file_answer *a)
 	}
 }
 
+static void begin(struct file_answer *a)
+{
+	memset(a, 0, offsetof(struct file_answer, pieces));
+	buf_init(&a->room, ROOM_MOST);
+}
+
+/* What was written to the room is its field lines, unless there are others. */
+static void complete(struct file_answer *a)
+{
+	if (buf_error(&a->room)) {
+		a->count = 0;
+		a->has_length = false;
+		a->fields = SPAN_NONE;
+		end(a, buf_error(&a->room));
+	} else if (!a->fields.p) {
+		a->fields = buf_span(&a->room);
+	}
+}
+
 void file_answer(struct file_cache *c, const struct file_place *place, const struct text_list *index, struct span path,
                  const struct head *request, struct file_answer *out)
 {
 	enum method m = (enum method)request->method;
-	memset(out, 0, offsetof(struct file_answer, pieces));
-	buf_init(&out->room, ROOM_MOST);
+	begin(out);
 	if (m != METHOD_GET && m != METHOD_HEAD) {
 		out->outcome = m == METHOD_OPTIONS ? FILE_OPTIONS : FILE_OTHER_METHOD;
 		out->has_length = m == METHOD_OPTIONS;
@@ -263,14 +281,14 @@ void file_answer(struct file_cache *c, const struct file_place *place, const str
 	} else if (find(c, place, index, path, request, out)) {
 		give(request, out);
 	}
-	if (buf_error(&out->room)) {
-		out->count = 0;
-		out->has_length = false;
-		out->fields = SPAN_NONE;
-		end(out, buf_error(&out->room));
-	} else if (!out->fields.p) {
-		out->fields = buf_span(&out->room);
-	}
+	complete(out);
+}
+
+void file_answer_slash(struct span name, const struct head *request, struct file_answer *out)
+{
+	begin(out);
+	add_slash(name, request, out);
+	complete(out);
 }
 
 void file_answer_fini(struct file_answer *a)

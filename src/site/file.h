@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "config/settings.h"
 #include "http/range.h"
+#include "proxy/responder.h"
 #include "site/file_cache.h"
 
 /* X(identifier, status, substatus as IIS counts) */
@@ -37,12 +38,6 @@ enum file_outcome {
 unsigned file_outcome_status(enum file_outcome outcome);
 unsigned file_outcome_substatus(enum file_outcome outcome);
 
-/* Bytes in memory, or, if text.p is NULL, bytes of the file. */
-struct file_piece {
-	struct span text;
-	uint64_t from, length;
-};
-
 struct file_answer {
 	enum file_outcome outcome;
 	int error;
@@ -52,13 +47,15 @@ struct file_answer {
 	struct open_file *file; /* counted: `fields` and `pieces` may point into it */
 	struct buf room;        /* or into this */
 	unsigned count;         /* of pieces, the content of FILE_WHOLE and FILE_PARTS; none for HEAD */
-	struct file_piece pieces[2 * RANGES_MOST + 1]; /* last, and not cleared */
+	struct answer_piece pieces[2 * RANGES_MOST + 1]; /* last, and not cleared */
 };
 
 /* `path` is the decoded path beneath the place, in normal form and without a slash in front; it ends in one, or is empty, where the
  * request's does. `index`: names tried for folders. May wait for a disk. */
 void file_answer(struct file_cache *c, const struct file_place *place, const struct text_list *index, struct span path,
                  const struct head *request, struct file_answer *out);
+/* The answer where the place itself, `name`, is asked for without its slash. */
+void file_answer_slash(struct span name, const struct head *request, struct file_answer *out);
 void file_answer_fini(struct file_answer *a);
 
 #endif

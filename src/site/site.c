@@ -1,6 +1,7 @@
 #include "site/site.h"
 
 #include "site/directory.h"
+#include "site/files.h"
 #include "site/host.h"
 #include "site/path.h"
 
@@ -13,6 +14,27 @@ static bool refuse_path(enum path_fault fault, const struct responder_request *r
 	why->substatus = row->substatus;
 	why->detail = arena_printf(request->arena, "%s: %s", row->name, row->sentence);
 	return false;
+}
+
+/* The longest prefix first: the first that matches decides, and writes its own spelling over what it matched. */
+static const struct directory_settings *find_directory(const struct site_settings *site, char *path, size_t *n,
+                                                       size_t room, enum path_fault *fault)
+{
+	struct directory_segments segments;
+	struct directory_match match;
+	directory_split(span_make(path, *n), &segments);
+	for (unsigned i = 0; i < site->directory_count; i++) {
+		const struct directory_settings *d = &site->directories[i];
+		struct span prefix = span_of(d->prefix);
+		*fault = directory_try(&segments, prefix, &match);
+		if (*fault != PATH_OK)
+			return NULL;
+		if (!match.found)
+			continue;
+		*fault = directory_rewrite(prefix, match.end, path, n, room);
+		return *fault == PATH_OK ? d : NULL;
+	}
+	return NULL;
 }
 
 static bool find_place(const struct responder_request *request, struct place *place, struct place_refusal *why)
@@ -37,7 +59,7 @@ static bool find_place(const struct responder_request *request, struct place *pl
 	place->query = has_query ? span_make(query.p - 1, query.n + 1) : SPAN_NONE;
 	fault = path_normalize(raw, place->site->encoded_slashes, path, room, &n);
 	if (fault == PATH_OK)
-		place->directory = directory_find(place->site, path, &n, room, &fault);
+		place->directory = find_directory(place->site, path, &n, room, &fault);
 	if (fault != PATH_OK)
 		return refuse_path(fault, request, why);
 	place->path = span_make(path, n);
@@ -49,7 +71,7 @@ static bool find_place(const struct responder_request *request, struct place *pl
 
 static void answer_site(const struct responder_request *request, struct responder_answer *answer)
 {
-	answer->end = END_SITE_NOT_FOUND;
+	files_answer(request, answer);
 }
 
 const struct responder site_responder = {.name = "site", .role = ROLE_SITE, .find = find_place, .answer = answer_site};

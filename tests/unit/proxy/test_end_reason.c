@@ -67,6 +67,7 @@ static const struct {
 	{END_SHARED_CONNECTION, "502: the answer that came cannot be used"},
 	{END_PIN_LOST, "nothing can be told: the client is to start again"},
 	{END_SIGN_IN_UNAVAILABLE, "it passes: a domain controller comes back"},
+	{END_SITE_FILE_CHANGED, "nothing can be told: the answer has begun"},
 	{END_USER_CHANGED, "nothing can be told: the client is to start again"},
 	{END_PARENT_DID_NOT_ASK, "the settings of two proxies do not fit; the gateway is what failed"},
 	{END_PARENT_OFFERS_OTHER, "the same"},

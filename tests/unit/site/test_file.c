@@ -23,7 +23,7 @@ static const char *ask(const char *method, const char *path, const char *fields)
 	file_answer_fini(&a);
 	file_answer(cache, &place, &index_pages, span_of(path), request_with(method, fields), &a);
 	for (unsigned i = 0; i < a.count; i++) {
-		struct file_piece *p = &a.pieces[i];
+		struct answer_piece *p = &a.pieces[i];
 		if (p->text.p) {
 			memcpy(content + n, p->text.p, p->text.n);
 			n += p->text.n;
