@@ -22,6 +22,7 @@ static void client_end(struct client *client)
 	list_remove(&client->link);
 	service_self()->client_count--;
 	pin_set_fini(&client->pins);
+	client_auth_ended(&client->auth);
 	client_auth_fini(&client->auth);
 	if (stream_is_open(&client->stream))
 		stream_close(&client->stream);

@@ -24,6 +24,12 @@ void client_auth_fini(struct client_auth *auth)
 	*auth = (struct client_auth){0};
 }
 
+void client_auth_ended(struct client_auth *auth)
+{
+	if (auth->through && client_auth_in_handshake(auth))
+		broken_proxy_abandoned(auth->through);
+}
+
 bool client_auth_in_handshake(const struct client_auth *auth)
 {
 	return auth->acceptor && acceptor_in_handshake(auth->acceptor);
@@ -169,10 +175,16 @@ enum step challenge_client(struct exchange *x, enum end_reason reason)
 	return end_with(x, reason, 0, NULL);
 }
 
+static uint64_t key_of_way(const struct exchange *x)
+{
+	return broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA));
+}
+
 /* The next leg: the token alone, under the scheme of the client's. */
 static enum step send_leg(struct exchange *x, const struct acceptor_answer *answer)
 {
 	x->client->auth.in_doubt = true;
+	x->client->auth.through = is_published(x) ? key_of_way(x) : 0;
 	x->extra_fields = arena_printf(&x->arena, "%s: %s %.*s\r\n", words_of(x)->challenge, scheme_name(answer->scheme),
 	                               SPAN_ARG(buf_span(&answer->token)));
 	x->record.win32 = SEC_E_NO_CREDENTIALS;
@@ -234,6 +246,9 @@ static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared && !x->sign_on->per_request;
 	identity_unref(before);
 	client->auth.in_doubt = false;
+	if (client->auth.through)
+		broken_proxy_came_through(client->auth.through);
+	client->auth.through = 0;
 	client->auth.who = lasts ? identity_ref(x->who) : NULL;
 	client->auth.since = worker_now();
 	if (answer->token.n)
@@ -259,18 +274,21 @@ static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
 }
 
 /* The last word of a handshake on a connection that never saw the first: a proxy between the client and us does not keep its connections together,
- * and will not the next time either. */
-static bool came_without_beginning(const struct exchange *x, enum token_kind kind)
+ * and will not the next time either. Some clients, curl among them, never come so far: they begin again on each new connection. */
+static bool is_broken_in_between(const struct exchange *x, enum token_kind kind)
 {
 	const struct client_auth *auth = &x->client->auth;
-	return kind == TOKEN_NTLM_3 && !auth->who && !(auth->acceptor && acceptor_in_handshake(auth->acceptor));
+	bool under_way = auth->acceptor && acceptor_in_handshake(auth->acceptor);
+	if (kind == TOKEN_NTLM_3)
+		return !auth->who && !under_way;
+	return kind == TOKEN_NTLM_1 && !auth->who && !under_way && broken_proxy_tell(key_of_way(x));
 }
 
 static enum step broken_in_between(struct exchange *x)
 {
 	struct span via = head_value(&x->request, FIELD_VIA);
 	COUNT(sign_ins_broken_by_proxy_total);
-	if (broken_proxy_note(&x->client->from, via)) {
+	if (broken_proxy_note(key_of_way(x))) {
 		char at[ADDR_TEXT];
 		addr_format(&x->client->from, false, at);
 		log_event(
@@ -293,7 +311,7 @@ static enum step use_credentials(struct exchange *x, struct span value)
 		return challenge_client(x, words_of(x)->refused);
 	enum token_kind kind = c.scheme == SCHEME_BASIC ? TOKEN_NONE : token_kind_of(c.token);
 	x->record.proxy_leg = c.scheme == SCHEME_BASIC ? "basic" : token_kind_name(kind);
-	if (is_published(x) && came_without_beginning(x, kind))
+	if (is_published(x) && is_broken_in_between(x, kind))
 		return broken_in_between(x);
 	int error = verify_credentials(x, &c, &answer);
 	if (error == -ECANCELED)

@@ -7,6 +7,8 @@
 #include "proxy/exchange.h"
 
 void client_auth_fini(struct client_auth *auth);
+/* The connection ends: an unfinished handshake says something of who is between. */
+void client_auth_ended(struct client_auth *auth);
 /* True while a challenge of ours is unanswered. */
 bool client_auth_in_handshake(const struct client_auth *auth);
 

@@ -19,7 +19,7 @@ static bool is_over_tls(const struct exchange *x)
 
 bool comes_through_broken_proxy(const struct exchange *x)
 {
-	return broken_proxy_known(&x->client->from, head_value(&x->request, FIELD_VIA));
+	return broken_proxy_known(broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA)));
 }
 
 /* A balancer that is named says who its client is: the last address, which it added itself. */
