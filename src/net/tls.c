@@ -46,15 +46,15 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 }
 
 /* Without this OpenSSL would ask on the terminal. */
-static int no_passphrase(char *p, int n, int writing, void *arg)
+int tls_no_passphrase(char *p, int n, int writing, void *arg)
 {
 	(void)p, (void)n, (void)writing, (void)arg;
 	return 0;
 }
 
-bool tls_load_certificate(SSL_CTX *context, const char *certificate, const char *key, char **why)
+static bool load_certificate(SSL_CTX *context, const char *certificate, const char *key, char **why)
 {
-	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+	SSL_CTX_set_default_passwd_cb(context, tls_no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1) {
 		*why = tls_library_reason(certificate);
 		return false;
@@ -92,7 +92,7 @@ static bool set_up(SSL_CTX *context, const struct tls_client_settings *s, char *
 	}
 	if (s->verify && !load_authorities(context, s->ca, why))
 		return false;
-	return !s->certificate || tls_load_certificate(context, s->certificate, s->key, why);
+	return !s->certificate || load_certificate(context, s->certificate, s->key, why);
 }
 
 int tls_client_new(const struct tls_client_settings *settings, struct tls_client **out, char **why)

@@ -22,19 +22,28 @@ void tls_client_free(struct tls_client *c);
 MUST_CHECK int tls_connect(struct stream *s, struct tls_client *c, const char *host, mono_ms deadline, char *why,
                            size_t n);
 
-/* ---- Towards clients. `certificate`: a PEM chain, `key` its key (NULL: in the same file). 0 or -errno; *why, on the
- * heap, says what is wrong. */
+/* ---- Towards clients. `certificate`: a PEM chain, `key` its key (NULL: in the same file); the two may hold several, for
+ * different kinds of key. 0 or -errno; *why, on the heap or NULL, says what is wrong. */
 struct tls_server;
 MUST_CHECK int tls_server_new(const char *certificate, const char *key, struct tls_server **out, char **why);
 void tls_server_free(struct tls_server *s);
-/* The channel bindings of its connections (RFC 5929 section 4, "tls-server-end-point:" and the hash); lives as long as
- * `s`. */
+/* Another certificate, or the same, for the names that match: "a.example", "*.example" (one label or more in place of the
+ * asterisk) or "*"; case and a dot at the end do not matter. The name itself comes before any asterisk, the longest rest
+ * first. -EEXIST: the name has another one. Whom no name matches gets the first certificate, whose tag is 0, or, if
+ * strict, none: -EKEYREJECTED. To be called before the first tls_accept(). */
+MUST_CHECK int tls_server_add(struct tls_server *s, const char *pattern, const char *certificate, const char *key,
+                              unsigned tag, char **why);
+void tls_server_be_strict(struct tls_server *s);
+
+/* Of an accepted stream, for as long as it is open. The channel bindings of the certificate that its client was shown
+ * (RFC 5929 section 4, "tls-server-end-point:" and the hash); empty if it is plain. */
 enum { TLS_BINDINGS = 96 };
-struct span tls_server_bindings(const struct tls_server *s);
-/* Those of an accepted stream, for as long as it is open; empty if it is plain. */
 struct span tls_stream_bindings(const struct stream *s);
+unsigned tls_stream_tag(const struct stream *s);            /* of that certificate */
+struct span tls_stream_server_name(const struct stream *s); /* in lower case, no dot at the end; empty: none was sent */
 /* Those of a stream made by tls_connect(), of the server's certificate, in `room`; empty if it is plain. */
 struct span tls_stream_server_bindings(const struct stream *s, char room[TLS_BINDINGS]);
+
 /* Shakes hands on an accepted stream. As tls_connect(). */
 MUST_CHECK int tls_accept(struct stream *s, struct tls_server *server, mono_ms deadline, char *why, size_t n);
 

@@ -1,24 +1,42 @@
-/* TLS towards clients: one SSL_CTX per listener and settings, shared by the workers. */
+/* TLS towards clients. The certificate is chosen by the name that the client sends (SNI, RFC 6066 section 3), before
+ * OpenSSL looks at anything else of its hello: a session is then resumed with the certificate it was made with. */
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/counters.h"
+#include "base/map.h"
 #include "base/ref.h"
 #include "net/tls_parts.h"
 
+enum { CERTIFICATES_MOST = 1024, NAMES_MOST = 8192 };
+
 struct tls_server {
 	struct ref ref; /* one for the owner, one for each stream */
-	SSL_CTX *context;
-	size_t bindings_n;
-	char bindings[TLS_BINDINGS];
+	bool strict;
+	unsigned count;
+	struct tls_certificate **certificates; /* the first is for those whom no name matches */
+	struct map names; /* "a.example", "*.example" and "*" to their certificates; keys on the heap */
 };
+
+static void free_names(struct map *names)
+{
+	struct span name;
+	void *certificate;
+	for (size_t at = 0; map_each(names, &at, &name, &certificate);)
+		free((void *)(uintptr_t)name.p);
+	map_fini(names);
+}
 
 void tls_server_unref(struct tls_server *s)
 {
 	if (!s || !ref_drop(&s->ref))
 		return;
-	SSL_CTX_free(s->context);
+	free_names(&s->names);
+	while (s->count > 0)
+		tls_certificate_free(s->certificates[--s->count]);
+	free(s->certificates);
 	free(s);
 }
 DEFINE_AUTO(tls_server, struct tls_server *, tls_server_unref);
@@ -28,68 +46,107 @@ void tls_server_free(struct tls_server *s)
 	tls_server_unref(s);
 }
 
-struct span tls_server_bindings(const struct tls_server *s)
+/* ---- Names */
+
+/* Lower case, without the dot at the end; "" if it is no host name. `star`: one may begin with an asterisk. */
+static struct span normal_name(struct span name, bool star, char out[TLS_HOST])
 {
-	return span_make(s->bindings, s->bindings_n);
+	if (name.n > 0 && name.p[name.n - 1] == '.')
+		name.n--;
+	if (name.n >= TLS_HOST)
+		return SPAN_NONE;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = out[i] = ascii_lower(name.p[i]);
+		bool asterisk = star && i == 0 && c == '*' && (name.n == 1 || name.p[1] == '.');
+		bool dot = c == '.' && i > 0 && i + 1 < name.n && name.p[i - 1] != '.';
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || dot || asterisk))
+			return SPAN_NONE;
+	}
+	out[name.n] = '\0';
+	return span_make(out, name.n);
 }
 
-struct span tls_stream_bindings(const struct stream *s)
+/* The name itself, then with an asterisk for ever more of its labels. */
+static struct tls_certificate *find_name(const struct map *names, struct span name)
 {
-	return s->tls && s->tls->server ? tls_server_bindings(s->tls->server) : SPAN_NONE;
+	char pattern[TLS_HOST];
+	struct tls_certificate *c = name.n > 0 ? map_get(names, name) : NULL;
+	for (size_t i = 1; !c && i < name.n; i++) {
+		if (name.p[i] != '.')
+			continue;
+		size_t rest = name.n - i;
+		pattern[0] = '*';
+		memcpy(pattern + 1, name.p + i, rest);
+		c = map_get(names, span_make(pattern, rest + 1));
+	}
+	return c || name.n == 0 ? c : map_get(names, SPAN("*"));
 }
 
-/* RFC 5929 section 4.1: the digest of the certificate's signature, but SHA-256 in place of MD5 and SHA-1 and where there is none of its own. */
-static const EVP_MD *digest_for(const X509 *certificate)
+/* The host name in a client's hello: a list with its length (2), of which we take the first: kind (1), length (2), name. */
+static struct span name_in_hello(SSL *ssl)
 {
-	int digest = NID_undef;
-	X509_get_signature_info((X509 *)(uintptr_t)certificate, &digest, NULL, NULL, NULL);
-	if (digest == NID_undef || digest == NID_md5 || digest == NID_sha1 || digest == NID_md5_sha1)
-		return EVP_sha256();
-	return EVP_get_digestbynid(digest);
+	const unsigned char *p;
+	size_t n;
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5 ||
+	    p[2] != TLSEXT_NAMETYPE_host_name)
+		return SPAN_NONE;
+	size_t length = (size_t)p[3] << 8 | p[4];
+	return length <= n - 5 ? span_make((const char *)p + 5, length) : SPAN_NONE;
 }
 
-size_t tls_bindings_of(const X509 *certificate, char out[TLS_BINDINGS])
+static int refuse_name(struct tls *t, int *alert)
 {
-	static const char prefix[] = "tls-server-end-point:";
-	const EVP_MD *digest = certificate ? digest_for(certificate) : NULL;
-	unsigned n = 0;
-	memcpy(out, prefix, sizeof(prefix) - 1);
-	if (!digest || X509_digest(certificate, digest, (unsigned char *)out + sizeof(prefix) - 1, &n) != 1)
-		return 0;
-	return sizeof(prefix) - 1 + n;
+	if (t->host[0])
+		snprintf(t->why, TLS_WHY, "there is no certificate for the name %s", t->host);
+	else
+		snprintf(t->why, TLS_WHY, "the client sent no name that a certificate could be chosen by");
+	*alert = SSL_AD_UNRECOGNIZED_NAME;
+	return SSL_CLIENT_HELLO_ERROR;
 }
 
-static bool make_bindings(struct tls_server *s)
+/* The first of the handshake's callbacks. */
+static int choose_certificate(SSL *ssl, int *alert, void *arg)
 {
-	s->bindings_n = tls_bindings_of(SSL_CTX_get0_certificate(s->context), s->bindings);
-	return s->bindings_n > 0;
+	const struct tls_server *s = arg;
+	struct tls *t = SSL_get_app_data(ssl);
+	struct span name = normal_name(name_in_hello(ssl), false, t->host);
+	if (name.n == 0)
+		t->host[0] = '\0';
+	const struct tls_certificate *c = find_name(&s->names, name);
+	t->named = c != NULL;
+	if (!c && s->strict)
+		return refuse_name(t, alert);
+	t->certificate = c ? c : s->certificates[0];
+	SSL_CTX *context = tls_certificate_context(t->certificate);
+	if (context != SSL_get_SSL_CTX(ssl) && !SSL_set_SSL_CTX(ssl, context)) {
+		*alert = SSL_AD_INTERNAL_ERROR;
+		return SSL_CLIENT_HELLO_ERROR;
+	}
+	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* HTTP/1.1 or nothing: a sign-in that belongs to a connection cannot live in HTTP/2. */
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
-                           unsigned in_n, void *arg)
-{
-	static const unsigned char ours[] = "\x08http/1.1";
-	int r = SSL_select_next_proto((unsigned char **)(uintptr_t)out, out_n, ours, sizeof(ours) - 1, in, in_n);
-	return r == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
-}
+/* ---- Settings */
 
-static bool set_up(struct tls_server *s, const char *certificate, const char *key, char **why)
+/* One with these files and this tag, old or new. */
+static int certificate_for(struct tls_server *s, const char *name, const char *certificate, const char *key,
+                           unsigned tag, struct tls_certificate **out, char **why)
 {
-	static const unsigned char context_name[] = "fairlead";
-	SSL_CTX *c = s->context;
-	SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-	SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_read_ahead(c, 1);
-	SSL_CTX_set_session_id_context(c, context_name, sizeof(context_name) - 1);
-	SSL_CTX_set_alpn_select_cb(c, choose_protocol, NULL);
-	if (!tls_load_certificate(c, certificate, key, why))
-		return false;
-	if (make_bindings(s))
-		return true;
-	*why = tls_library_reason(certificate);
-	return false;
+	for (unsigned i = 0; i < s->count; i++) {
+		if (tls_certificate_is(s->certificates[i], certificate, key, tag)) {
+			*out = s->certificates[i];
+			return 0;
+		}
+	}
+	if (s->count == CERTIFICATES_MOST)
+		return -ENOSPC;
+	struct tls_certificate **more = realloc(s->certificates, (s->count + 1) * sizeof(struct tls_certificate *));
+	if (!more)
+		return -ENOMEM;
+	s->certificates = more;
+	int r = tls_certificate_new(name, certificate, key, tag, out, why);
+	if (r == 0)
+		s->certificates[s->count++] = *out;
+	return r;
 }
 
 int tls_server_new(const char *certificate, const char *key, struct tls_server **out, char **why)
@@ -100,24 +157,79 @@ int tls_server_new(const char *certificate, const char *key, struct tls_server *
 	if (!s)
 		return -ENOMEM;
 	ref_init(&s->ref);
-	s->context = SSL_CTX_new(TLS_server_method());
-	if (!s->context)
-		return -ENOMEM;
-	if (!set_up(s, certificate, key, why))
-		return -EINVAL;
+	map_init(&s->names, NAMES_MOST);
+	struct tls_certificate *first;
+	int r = certificate_for(s, "", certificate, key, 0, &first, why);
+	if (r != 0)
+		return r;
+	SSL_CTX_set_client_hello_cb(tls_certificate_context(first), choose_certificate, s);
 	*out = TAKE(s);
 	return 0;
 }
 
+int tls_server_add(struct tls_server *s, const char *pattern, const char *certificate, const char *key, unsigned tag,
+                   char **why)
+{
+	char text[TLS_HOST];
+	struct tls_certificate *c;
+	*why = NULL;
+	ERR_clear_error();
+	struct span name = normal_name(span_of(pattern), true, text);
+	if (name.n == 0) {
+		*why = tls_reason(pattern, "not a host name, nor *. and one");
+		return -EINVAL;
+	}
+	int r = certificate_for(s, text, certificate, key, tag, &c, why);
+	if (r != 0)
+		return r;
+	const struct tls_certificate *there = map_get(&s->names, name);
+	if (there) {
+		if (there == c)
+			return 0;
+		*why = tls_reason(pattern, "another certificate has this name");
+		return -EEXIST;
+	}
+	char *kept = strdup(text);
+	r = kept ? map_put(&s->names, span_make(kept, name.n), c, NULL) : -ENOMEM;
+	if (r != 0)
+		free(kept);
+	return r;
+}
+
+void tls_server_be_strict(struct tls_server *s)
+{
+	s->strict = true;
+}
+
+/* ---- Streams */
+
+struct span tls_stream_bindings(const struct stream *s)
+{
+	const struct tls *t = s->tls;
+	return t && t->certificate ? tls_certificate_bindings(t->certificate, t->ssl) : SPAN_NONE;
+}
+
+unsigned tls_stream_tag(const struct stream *s)
+{
+	return s->tls && s->tls->certificate ? tls_certificate_tag(s->tls->certificate) : 0;
+}
+
+struct span tls_stream_server_name(const struct stream *s)
+{
+	return s->tls && s->tls->server ? span_of(s->tls->host) : SPAN_NONE;
+}
+
 int tls_accept(struct stream *s, struct tls_server *server, mono_ms deadline, char *why, size_t n)
 {
+	if (n)
+		why[0] = '\0';
 	AUTO(tls) struct tls *t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
 	ref_take(&server->ref);
 	t->server = server;
 	t->watch = &s->watch;
-	t->ssl = SSL_new(server->context);
+	t->ssl = SSL_new(tls_certificate_context(server->certificates[0]));
 	BIO *bio = t->ssl ? tls_bio_new(t) : NULL;
 	if (!bio)
 		return -ENOMEM;
@@ -126,7 +238,10 @@ int tls_accept(struct stream *s, struct tls_server *server, mono_ms deadline, ch
 	SSL_set_accept_state(t->ssl);
 	int rc = tls_shake_hands(t, s, deadline, why, n);
 	ERR_clear_error();
-	if (rc == 0)
-		s->tls = TAKE(t);
-	return rc;
+	if (rc != 0)
+		return rc;
+	if (SSL_session_reused(t->ssl))
+		COUNT(client_tls_resumed_total);
+	s->tls = TAKE(t);
+	return 0;
 }

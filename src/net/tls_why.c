@@ -136,7 +136,7 @@ int tls_check_certificate(int preverified, X509_STORE_CTX *store)
 	return 0;
 }
 
-static const char *sentence_for(int reason)
+static const char *sentence_about_server(int reason)
 {
 	switch (reason) {
 	case SSL_R_WRONG_VERSION_NUMBER:
@@ -173,13 +173,43 @@ static const char *sentence_for(int reason)
 	}
 }
 
+static const char *sentence_about_client(int reason)
+{
+	switch (reason) {
+	case SSL_R_WRONG_VERSION_NUMBER:
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_UNEXPECTED_MESSAGE:
+	case SSL_R_BAD_RECORD_TYPE:
+		return "the client does not speak TLS";
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+		return "the client offers no TLS version that is still safe (1.2 or later)";
+	case SSL_R_NO_SHARED_CIPHER:
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+	case SSL_R_NO_SHARED_GROUPS:
+		return "the client offers no cipher that is safe and fits the certificate";
+	case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+	case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+	case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+	case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+		return "the client does not accept our certificate";
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return "the client closed the connection during the TLS handshake";
+	default:
+		return NULL;
+	}
+}
+
 void tls_explain_handshake(const struct tls *t, int ssl_error, char *why, size_t n)
 {
 	unsigned long error = ERR_peek_error();
 	if (t->why && t->why[0]) {
 		snprintf(why, n, "%s", t->why);
 	} else if (ssl_error == SSL_ERROR_SSL && error && !ERR_SYSTEM_ERROR(error)) {
-		const char *sentence = sentence_for(ERR_GET_REASON(error));
+		const char *sentence = t->server ? sentence_about_client(ERR_GET_REASON(error))
+		                                 : sentence_about_server(ERR_GET_REASON(error));
 		const char *reason = ERR_reason_error_string(error);
 		if (sentence)
 			snprintf(why, n, "%s", sentence);
@@ -190,16 +220,19 @@ void tls_explain_handshake(const struct tls *t, int ssl_error, char *why, size_t
 		snprintf(why, n, "the connection failed during the TLS handshake: %s",
 		         strerror_r(t->error, text, sizeof(text)));
 	} else {
-		snprintf(why, n, "the server closed the connection during the TLS handshake");
+		snprintf(why, n, "the %s closed the connection during the TLS handshake", t->server ? "client" : "server");
 	}
+}
+
+char *tls_reason(const char *what, const char *reason)
+{
+	char *text = NULL;
+	return asprintf(&text, "%s: %s", what, reason) < 0 ? NULL : text;
 }
 
 char *tls_library_reason(const char *what)
 {
 	unsigned long error = ERR_peek_last_error();
 	const char *reason = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
-	char *text = NULL;
-	if (asprintf(&text, "%s: %s", what, reason ? reason : "unknown reason") < 0)
-		return NULL;
-	return text;
+	return tls_reason(what, reason ? reason : "unknown reason");
 }

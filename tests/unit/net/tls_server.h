@@ -33,11 +33,11 @@ static inline void add_extension(X509 *c, int nid, const char *value)
 }
 
 /* `by` NULL: signs itself and is an authority. `names` as OpenSSL writes them: "DNS:a.example,IP:127.0.0.1", or NULL. */
-static inline struct identity make_identity(const char *name, const char *names, const struct identity *by,
-                                            int from_days, int to_days)
+static inline struct identity make_identity_for(EVP_PKEY *key, const char *name, const char *names,
+                                                const struct identity *by, int from_days, int to_days)
 {
 	static atomic_int serial = 1;
-	struct identity i = {.key = EVP_EC_gen("P-256"), .certificate = X509_new()};
+	struct identity i = {.key = key, .certificate = X509_new()};
 	X509 *c = i.certificate;
 	CHECK(i.key && c && X509_set_version(c, X509_VERSION_3) == 1);
 	ASN1_INTEGER_set(X509_get_serialNumber(c), atomic_fetch_add(&serial, 1));
@@ -51,6 +51,12 @@ static inline struct identity make_identity(const char *name, const char *names,
 		add_extension(c, NID_subject_alt_name, names);
 	CHECK(X509_sign(c, by ? by->key : i.key, EVP_sha256()) > 0);
 	return i;
+}
+
+static inline struct identity make_identity(const char *name, const char *names, const struct identity *by,
+                                            int from_days, int to_days)
+{
+	return make_identity_for(EVP_EC_gen("P-256"), name, names, by, from_days, to_days);
 }
 
 static inline void write_identity(const struct identity *i, const char *certificate, const char *key)
