@@ -1,5 +1,6 @@
 """A proxy that is spoken to over TLS (https:// in the client's proxy setting)."""
 
+import base64
 import hashlib
 import os
 import socket
@@ -99,6 +100,79 @@ def test_a_proxy_header_may_come_before_the_handshake(secure):
             c.sendall(absolute(o.authority).encode())
             assert b"200" in c.recv(4096)
     assert proxy.log()[-1]["c-ip"] == "192.0.2.7"
+
+
+def visit(proxy, version, session, take):
+    """A connection of OpenSSL's own client that asks one thing: whether it resumed, and what it was answered."""
+    with ScriptedOrigin(answering(ok("one"))) as o:
+        done = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port}", "-CAfile", proxy.certificate, f"-{version}", "-ign_eof",
+             "-servername", "proxy.lab.test", *(["-sess_in", session] if take else []), "-sess_out", session],
+            input=absolute(o.authority, fields="Connection: close\r\n"), text=True, capture_output=True, timeout=20)
+    assert "200 OK" in done.stdout, done.stdout + done.stderr
+    return "\nReused, " in done.stdout
+
+
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_sessions_are_resumed_by_every_worker_and_after_a_reload(secure, lab, version):
+    proxy = secure()
+    session = f"{os.path.dirname(proxy.key)}/{version}.session"
+    assert not visit(proxy, version, session, False)
+    # Which of the two workers a connection meets is the kernel's choice.
+    assert [visit(proxy, version, session, True) for _ in range(12)] == [True] * 12
+    for reloads in (1, 2):
+        proxy.reload()
+        proxy.wait_metric("reloads_total", lambda n, wanted=reloads: n == wanted)
+        assert [visit(proxy, version, session, True) for _ in range(4)] == [True] * 4
+    assert proxy.metric("client_tls_resumed_total") == 20
+    # Not with another certificate: what was bound to the old one must not look as if it were bound to the new one.
+    make_certificate(os.path.dirname(proxy.key), "listener", "proxy.lab.test")
+    proxy.reload()
+    proxy.wait_metric("reloads_total", lambda n: n == 3)
+    assert not visit(proxy, version, session, True)
+    assert visit(proxy, version, session, True)
+
+
+def test_a_resumed_connection_is_not_signed_in(secure, lab):
+    accounts = f"{lab.folder('tls-resumed-accounts')}/accounts"
+    subprocess.run([BINARY, "account", "add", "alice", "--file", accounts], input=b"Secret1\n", check=True, capture_output=True)
+    proxy = secure("sign-on = {ntlm, basic}  accounts = {local}", more=f'accounts local {{ file = "{accounts}" }}')
+    context = ssl.create_default_context(cafile=proxy.certificate)
+    credentials = "Proxy-Authorization: Basic " + base64.b64encode(b"alice:Secret1").decode() + "\r\n"
+
+    def connect(session=None):
+        plain = socket.create_connection(("127.0.0.1", proxy.port), 5)
+        return context.wrap_socket(plain, server_hostname="proxy.lab.test", session=session)
+
+    with ScriptedOrigin(answering(ok("one"))) as o:
+        with connect() as first:
+            first.sendall(absolute(o.authority, fields=credentials).encode())
+            assert b" 200 " in first.recv(4096)
+            session = first.session
+        with connect(session) as second:
+            assert second.session_reused
+            second.sendall(absolute(o.authority).encode())
+            assert b" 407 " in second.recv(4096)
+
+
+def test_a_certificate_for_two_kinds_of_key(fairlead, lab):
+    folder = lab.folder("tls-two-kinds")
+    make_certificate(folder, "ec", "proxy.lab.test")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=proxy.lab.test",
+                    "-addext", "subjectAltName=DNS:proxy.lab.test", "-keyout", f"{folder}/rsa.key", "-out", f"{folder}/rsa.pem"],
+                   check=True, capture_output=True)
+    with open(f"{folder}/both.pem", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as both:
+        for part in ("ec.pem", "ec.key", "rsa.pem", "rsa.key"):
+            with open(f"{folder}/{part}") as f:
+                both.write(f.read())
+    proxy = fairlead(listen=f'tls {{ certificate = "{folder}/both.pem"  key = "{folder}/both.pem" }}')
+    for kind, ciphers in (("ec", "ECDHE-ECDSA-AES128-GCM-SHA256"), ("rsa", "ECDHE-RSA-AES128-GCM-SHA256")):
+        context = ssl.create_default_context(cafile=f"{folder}/{kind}.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", proxy.port), 5), server_hostname="proxy.lab.test") as c:
+            with open(f"{folder}/{kind}.pem") as f:
+                assert ssl.DER_cert_to_PEM_cert(c.getpeercert(True)) == f.read(), kind
 
 
 def test_basic_is_offered_over_tls_alone(secure, fairlead, lab):
