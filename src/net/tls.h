@@ -41,7 +41,7 @@ enum { TLS_BINDINGS = 96 };
 struct span tls_stream_bindings(const struct stream *s);
 unsigned tls_stream_tag(const struct stream *s);            /* of that certificate */
 struct span tls_stream_server_name(const struct stream *s); /* in lower case, no dot at the end; empty: none was sent */
-/* Those of a stream made by tls_connect(), of the server's certificate, in `room`; empty if it is plain. */
+/* The bindings of a stream made by tls_connect(), to the server's certificate, in `room`; empty if it is plain. */
 struct span tls_stream_server_bindings(const struct stream *s, char room[TLS_BINDINGS]);
 
 /* Shakes hands on an accepted stream. As tls_connect(). */
