@@ -24,6 +24,7 @@ enum {
 	GATHER_MS = 100,
 	EVENT_MOST = 1024,
 	CLOSE_WAIT_MS = 1000,
+	LAST_MOMENT_MS = 500,
 };
 
 struct record {
@@ -325,7 +326,7 @@ void log_writer_stop(int wait_ms)
 {
 	if (!writer.running)
 		return;
-	struct timespec until = after(wait_ms);
+	struct timespec until = after(wait_ms + LAST_MOMENT_MS); /* it gives up by itself at `stop_at` */
 	pthread_mutex_lock(&writer.lock);
 	writer.stop_at = clock_mono() + wait_ms;
 	writer.stopping = true;
