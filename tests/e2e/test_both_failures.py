@@ -148,5 +148,5 @@ def test_tunnels_through_both_sign_ins(ways, ntlm_origin):
     answers = curl(ways.a.url, [ntlm_origin.url(f"/{i}") for i in range(3)], "-p", "--proxy-ntlm", "-U", "alice:Secret1", "--ntlm",
                    "-u", r"LAB\bob:Secret2")
     assert [(a.status, a.words.get("user")) for a in answers] == [(200, r"LAB\bob")] * 3
-    rows = [r for r in ways.a.log(1) if r["cs-method"] == "CONNECT" and r["sc-status"] == "200"]
+    rows = wait_until(lambda: [r for r in ways.a.log(1) if r["cs-method"] == "CONNECT" and r["sc-status"] == "200"], "the tunnel's row")
     assert rows and {r["cs-username"] for r in rows} == {"alice"}
