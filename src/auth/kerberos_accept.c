@@ -124,19 +124,31 @@ static void name_domain(struct named *n, const struct ap_req *req)
 	upper(n->domain);
 }
 
-static struct identity *identity_of(const struct named *n)
+/* As the PAC says; without one, as winbind knows the account, and if it does not, nobody can say which they are. */
+static const char **groups_of(const struct named *n, unsigned *count, bool *unresolved)
 {
-	char shown[800];
-	unsigned count = 0;
-	bool unresolved = false;
-	const char **groups = NULL;
+	*count = 0;
+	*unresolved = true;
+	if (n->unusable_logon)
+		return NULL;
+	if (!n->signed_logon)
+		return windows_groups_of(n->domain, n->name, count, unresolved);
 	const char **sids = calloc(n->logon.group_count + 1, sizeof(*sids));
 	if (!sids)
 		return NULL;
 	for (unsigned i = 0; i < n->logon.group_count; i++)
 		sids[i] = n->logon.groups[i].text;
-	if (n->logon.group_count)
-		groups = windows_group_names(sids, n->logon.group_count, &count, &unresolved);
+	const char **groups = windows_group_names(sids, n->logon.group_count, count, unresolved);
+	free(sids);
+	return groups;
+}
+
+static struct identity *identity_of(const struct named *n)
+{
+	char shown[800];
+	unsigned count;
+	bool unresolved;
+	const char **groups = groups_of(n, &count, &unresolved);
 	snprintf(shown, sizeof(shown), "%s\\%s", n->domain, n->name);
 	struct identity *who = identity_new(&(struct identity){
 		.shown = shown,
@@ -147,11 +159,10 @@ static struct identity *identity_of(const struct named *n)
 		.scheme = "kerberos",
 		.groups = groups,
 		.group_count = count,
-		.groups_unresolved = unresolved || n->unusable_logon,
+		.groups_unresolved = unresolved,
 		.generation = 1,
 	});
 	free(groups);
-	free(sids);
 	return who;
 }
 

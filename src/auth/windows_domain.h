@@ -35,5 +35,8 @@ enum auth_reason windows_check(struct buf *says);
  * Well-known SIDs of no use in rules (logon types, authority-asserted identity) are left out. Names are kept for some minutes. *names is one block
  * for free(), *count long; NULL without memory or groups. */
 const char **windows_group_names(const char *const *sids, unsigned sid_count, unsigned *count, bool *unresolved);
+/* The groups of an account as winbind knows them, for who was verified without its being told: as above. *unresolved also if there is no winbind, or
+ * it does not know the account. */
+const char **windows_groups_of(const char *domain, const char *name, unsigned *count, bool *unresolved);
 
 #endif

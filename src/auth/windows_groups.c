@@ -13,6 +13,8 @@
 
 enum {
 	SLOTS = 4096,
+	SIDS_MOST = 2048, /* of one account */
+	SID_TEXT = WBC_MAXSUBAUTHS * 11 + 32,
 	NAME_LIVES_MS = 10 * 60 * 1000,
 	NAMELESS_LIVES_MS = 30 * 1000, /* a domain controller is not asked again and again for what it does not know */
 };
@@ -135,4 +137,59 @@ const char **windows_group_names(const char *const *sids, unsigned sid_count, un
 		free(names[i]);
 	free(names);
 	return list;
+}
+
+/* ---- groups of an account */
+
+/* The account's own SID may stand in the list, and is no group. */
+static const char **names_of(const struct wbcDomainSid *user, const struct wbcDomainSid *sids, uint32_t n,
+                             unsigned *count, bool *unresolved)
+{
+	char own[SID_TEXT];
+	char(*texts)[SID_TEXT] = calloc(n + 1, sizeof(*texts));
+	const char **list = calloc(n + 1, sizeof(*list)), **names = NULL;
+	unsigned used = 0;
+	wbcSidToStringBuf(user, own, sizeof(own));
+	for (uint32_t i = 0; texts && list && i < n; i++) {
+		wbcSidToStringBuf(&sids[i], texts[i], sizeof(texts[i]));
+		if (strcmp(texts[i], own) != 0)
+			list[used++] = texts[i];
+	}
+	if (texts && list)
+		names = windows_group_names(list, used, count, unresolved);
+	free(texts);
+	free(list);
+	return names;
+}
+
+static const char **ask_groups(struct wbcContext *winbind, const struct wbcDomainSid *user, unsigned *count,
+                               bool *unresolved)
+{
+	struct wbcDomainSid *sids = NULL;
+	uint32_t n = 0;
+	const char **names = NULL;
+	if (wbcCtxLookupUserSids(winbind, user, false, &n, &sids) != WBC_ERR_SUCCESS)
+		return NULL;
+	names = names_of(user, sids, n > SIDS_MOST ? SIDS_MOST : n, count, unresolved);
+	*unresolved = *unresolved || n > SIDS_MOST;
+	wbcFreeMemory(sids);
+	return names;
+}
+
+const char **windows_groups_of(const char *domain, const char *name, unsigned *count, bool *unresolved)
+{
+	struct wbcDomainSid user;
+	enum wbcSidType type;
+	*count = 0;
+	*unresolved = true;
+	for (int tries = 0; tries < 2; tries++) {
+		struct wbcContext *winbind = windows_winbind();
+		wbcErr error = winbind ? wbcCtxLookupName(winbind, domain, name, &user, &type) : WBC_ERR_NO_MEMORY;
+		if (error == WBC_ERR_SUCCESS && type == WBC_SID_NAME_USER)
+			return ask_groups(winbind, &user, count, unresolved);
+		if (error != WBC_ERR_WINBIND_NOT_AVAILABLE)
+			break;
+		windows_winbind_drop();
+	}
+	return NULL;
 }

@@ -157,6 +157,27 @@ static void check_listeners_of_rule(const struct settings *s, const struct acces
 	}
 }
 
+static bool names_domain_group(const struct access_settings *a)
+{
+	for (unsigned i = 0; i < a->groups.count; i++)
+		if (strchr(a->groups.items[i], '\\'))
+			return true;
+	return false;
+}
+
+/* A ticket brings SIDs of groups, or nothing at all: their names are winbind's to say. */
+static void check_who_names_groups(const struct settings *s, const struct access_settings *a, struct complaints *c)
+{
+	bool winbind = false;
+	for (unsigned i = 0; i < s->accounts_count; i++)
+		winbind |= s->accounts[i].kind == ACCOUNTS_WINDOWS_DOMAIN;
+	if (s->kerberos.on && !winbind && names_domain_group(a))
+		WARN_HERE(c, a->where,
+		          "this rule names groups of a domain, and no accounts block has windows-domain = winbind: without a "
+		          "winbindd that knows them, users with Kerberos tickets are %s",
+		          a->action == ACCESS_DENY ? "all refused by it" : "never allowed by it");
+}
+
 static void check_rules_with_names(const struct settings *s, struct complaints *c)
 {
 	for (unsigned i = 0; i < s->access_count; i++) {
@@ -170,6 +191,8 @@ static void check_rules_with_names(const struct settings *s, struct complaints *
 			           "this rule names users or groups, but no listen has sign-on, so nobody can ever be them");
 		else if (named)
 			check_listeners_of_rule(s, a, c);
+		if (named)
+			check_who_names_groups(s, a, c);
 	}
 }
 

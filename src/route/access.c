@@ -155,12 +155,21 @@ bool access_names(const struct text_list *users, const struct text_list *groups,
 	return has_user(users, user) || has_group(groups, user);
 }
 
+/* Groups of local accounts are always known, and never anybody else's. */
+static bool names_domain_group(const struct access_settings *rule)
+{
+	for (unsigned i = 0; i < rule->groups.count; i++)
+		if (strchr(rule->groups.items[i], '\\'))
+			return true;
+	return false;
+}
+
 /* A group that could not be named might be the one that is denied, and is never the one that is allowed. */
 static bool is_for(const struct access_settings *rule, const struct access_user *u)
 {
 	if (!names_somebody(rule) || access_names(&rule->users, &rule->groups, u))
 		return true;
-	return rule->action == ACCESS_DENY && rule->groups.count > 0 && u->groups_unresolved;
+	return rule->action == ACCESS_DENY && u->groups_unresolved && names_domain_group(rule);
 }
 
 /* The rules' word on the host as asked for and, where `candidate` is given, on that address of it. */

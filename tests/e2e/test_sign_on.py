@@ -417,6 +417,20 @@ def test_group_rules_of_a_windows_domain(fairlead, lab, local):
         assert kerberos.status == 200, "the same groups by the ticket"
 
 
+@pytest.mark.parametrize("rules, status", [
+    (r"action = deny  groups = {'LAB\Temps'}", 403),
+    (r"action = allow  groups = {'LAB\Staff'}", 403),
+    ('action = deny  groups = {"temps"}', 200),
+    (r"action = deny  users = {'LAB\bob'}", 200),
+], ids=["denied", "not allowed", "a local group", "no groups"])
+def test_a_ticket_that_says_no_groups(fairlead, lab, local, rules, status):
+    """An MIT realm knows none, and winbind does not know this account: it may be of any group that is denied, and of none that is allowed."""
+    v = Verifier("local", fairlead, lab, local, access=f"access {{ {rules} }}\n" + ("" if "allow" in rules else LOCAL_ALLOWED))
+    with Recorder() as o:
+        answer, = v.curl("kerberos", o.url())
+        assert answer.status == status and len(o.requests) == (status == 200)
+
+
 def test_a_rule_that_names_users_asks_while_others_pass(signing, origin):
     proxy = signing(schemes="sign-on = {anonymous, ntlm, basic}  basic-without-tls = true", access="""
 access { action = allow  users = {"alice"}  to = {"site1.lab.test"} }

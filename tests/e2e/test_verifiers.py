@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lab.domain import Domain
+from lab.kdc import Kdc
 from lab.verify import Verify
 from lab.winbind import Winbind
 
@@ -233,6 +234,24 @@ def test_a_ticket_is_accepted_once(alice, kdc):
     assert answer.startswith(r"ok shown=LAB\alice name=alice domain=LAB upn=alice@lab.test ")
     assert field(answer, "mics") == "fine" and field(answer, "ends") == "1" and " again=replay " in answer
     assert alice.ask("accept", kdc.keytab, SPN).startswith("ok "), "another ticket is no replay"
+
+
+def test_without_a_pac_and_without_winbind_nobody_knows_the_groups(kdc, ask):
+    hidden = ["unshare", "-m", "sh", "-c", 'mkdir -p /run/samba && mount -t tmpfs tmpfs /run/samba && exec "$@"', "sh"]
+    answer = ask(hidden, env=kdc.client_env("alice")).ask("accept", kdc.keytab, SPN)
+    assert answer.startswith(r"ok shown=LAB\alice ") and field(answer, "unresolved") == "1" and not field(answer, "groups")
+
+
+@pytest.mark.slow
+def test_without_a_pac_winbind_says_which_groups_an_account_is_in(lab, domain, ask):
+    """A realm that calls its accounts as the domain does."""
+    kdc = Kdc(lab, "ADLAB.TEST", "krb-adlab")
+    for user in ("alice", "bob"):
+        subprocess.run(["kvno", "-q", SPN], env={**os.environ, **kdc.client_env(user)}, check=True)  # no KDC is reached from in there
+        answer = ask(domain.inside("mb1"), env=kdc.client_env(user)).ask("accept", kdc.keytab, SPN)
+        assert answer.startswith(rf"ok shown=ADLAB\{user} ") and field(answer, "unresolved") == "0", answer
+        assert {r"ADLAB\proxyusers", r"ADLAB\everyproxy"} <= set(field(answer, "groups").split("|")), answer
+        assert (r"ADLAB\webusers" in answer) == (user == "alice")
 
 
 def test_channel_bindings(alice, kdc):

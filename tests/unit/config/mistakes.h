@@ -311,6 +311,16 @@ static const struct mistake {
          "route { to = {\"*\"}  via = a }\n" LISTEN,
          "t.conf:3: error: upstream a: credentials need a secret: password-file, nt-hash-file, systemd-credential, keytab or ccache\n"
          "t.conf:3: error: upstream a: ntlm and basic need a password; a keytab or ccache serves negotiate alone\n"},
+		{"groups of tickets that nobody names",
+         "listen \"127.0.0.1:3128\" { sign-on = {negotiate} }\n"
+         "kerberos { keytab = \"k\" }\n"
+         "access { action = deny  groups = {'CORP\\Temps'} }\n"
+         "access { action = allow  groups = {'CORP\\Staff'} }\n"
+         "access { action = allow  groups = {\"staff\"}  users = {\"a\"} }\n",
+         "t.conf:3: warning: this rule names groups of a domain, and no accounts block has windows-domain = winbind: without a winbindd that "
+         "knows them, users with Kerberos tickets are all refused by it\n"
+         "t.conf:4: warning: this rule names groups of a domain, and no accounts block has windows-domain = winbind: without a winbindd that "
+         "knows them, users with Kerberos tickets are never allowed by it\n"},
 		{"credentials in clear",
          "upstream a {\n"
          "\tmember \"p.example:1\" { }\n"

@@ -318,9 +318,62 @@ static void clients_and_intermediaries_are_told_by_their_address(void **state)
 	settings_unref(s);
 }
 
+/* ---- by group: what could not be named */
+
+#define SIGNED_ON                                                          \
+	"listen \"127.0.0.1:3128\" { sign-on = {ntlm}  accounts = {local} }\n" \
+	"accounts local { file = \"accounts\" }\n"
+
+static void a_group_that_could_not_be_named_is_never_allowed_and_always_denied(void **state)
+{
+	static const char *const texts[] = {
+		SIGNED_ON "access { action = deny  groups = {'CORP\\Temps'} }\naccess { action = allow }\n",
+		SIGNED_ON "access { action = deny  groups = {\"temps\"} }\naccess { action = allow }\n",
+		SIGNED_ON "access { action = allow  groups = {'CORP\\Staff'} }\n",
+	};
+	static const char *temps[] = {"CORP\\Temps"}, *staff[] = {"CORP\\Staff"};
+	static const struct access_user none = {.shown = "CORP\\a"},
+									unknown = {.shown = "CORP\\a", .groups_unresolved = true};
+	static const struct access_user temp = {.shown = "CORP\\a", .groups = temps, .group_count = 1};
+	static const struct access_user known = {
+		.shown = "CORP\\a", .groups = staff, .group_count = 1, .groups_unresolved = true};
+	static const struct {
+		unsigned text;
+		const struct access_user *user;
+		enum access_verdict verdict;
+	} cases[] = {
+		{0, &none, ACCESS_ALLOWED},
+		{0, &temp, ACCESS_DENIED_BY_RULE},
+		{0, &unknown, ACCESS_DENIED_BY_RULE},
+		{1, &unknown, ACCESS_ALLOWED}, /* a local group: whose they are is always known */
+		{2, &none, ACCESS_DENIED_BY_DEFAULT},
+		{2, &unknown, ACCESS_DENIED_BY_DEFAULT},
+		{2, &known, ACCESS_ALLOWED},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		AUTO(settings) struct settings *s = settings_of(texts[cases[i].text]);
+		struct access_question q = {.settings = s,
+		                            .listen = &s->listens[0],
+		                            .method_text = SPAN("GET"),
+		                            .host = SPAN("a.example"),
+		                            .port = 80,
+		                            .user = cases[i].user};
+		struct addr client = address("127.0.0.1");
+		struct access_answer answer;
+		struct arena memory;
+		arena_init(&memory, 1 << 16);
+		q.client = &client;
+		access_check(&q, &memory, &answer);
+		if (answer.verdict != cases[i].verdict)
+			fail_msg("case %zu: %d, not %d", i, answer.verdict, cases[i].verdict);
+		arena_fini(&memory);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_group_that_could_not_be_named_is_never_allowed_and_always_denied),
 		cmocka_unit_test(every_question_has_its_answer),
 		cmocka_unit_test(the_remedy_of_a_refusal_allows_it),
 		cmocka_unit_test(clients_and_intermediaries_are_told_by_their_address),
