@@ -90,6 +90,8 @@ static enum auth_step begin(struct spnego_initiator *i, struct buf *token, struc
 	enum auth_reason r = AUTH_UNAVAILABLE;
 	if (can_use_kerberos(i->credentials) && (r = step_kerberos(i, SPAN_NONE, token)) == AUTH_OK)
 		i->chosen = offered[count++] = SPNEGO_KRB5;
+	if (r == AUTH_WRONG_PASSWORD) /* a KDC's word: by NTLM the same password would be one more wrong attempt */
+		return refuse(r, reason);
 	if (can_use_ntlm(i->credentials))
 		offered[count++] = SPNEGO_NTLM;
 	if (count && offered[0] == SPNEGO_NTLM) {

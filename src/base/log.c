@@ -20,7 +20,7 @@
 
 enum {
 	HALF_SIZE = 64 * 1024,
-	LINE_MOST = 16 * 1024, /* a longer one is cut */
+	LINE_MOST = 20 * 1024, /* a longer one is cut */
 	GATHER_MS = 100,
 	EVENT_MOST = 1024,
 	CLOSE_WAIT_MS = 1000,

@@ -26,6 +26,7 @@ enum {
 	STEP_MOST_MS = 10000,
 	SIGN_IN_THREADS = 32,
 	SIGN_IN_QUEUE = 1024,
+	SECRETS_THREADS = 2,
 	DISK_THREADS = 8,
 	DISK_QUEUE = 4096
 };
@@ -437,6 +438,7 @@ static void free_all(struct program *p)
 		free(port);
 	}
 	offload_lane_free(p->process.sign_in_lane);
+	offload_lane_free(p->process.secrets_lane);
 	offload_lane_free(p->process.disk_lane);
 	edition_unref(p->edition);
 	log_events_to(NULL, LOG_INFO);
@@ -488,6 +490,7 @@ int cli_serve(int argc, char **argv)
 		return 1;
 	p.process.responders = responders;
 	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0 ||
+	    offload_lane_new("secrets", SECRETS_THREADS, SIGN_IN_QUEUE, &p.process.secrets_lane) != 0 ||
 	    offload_lane_new("disk", DISK_THREADS, DISK_QUEUE, &p.process.disk_lane) != 0)
 		return 1;
 	raise_descriptor_limit();

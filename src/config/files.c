@@ -63,6 +63,25 @@ static void check_site(const struct site_settings *site, struct complaints *c)
 		check_folder(&site->directories[i], c);
 }
 
+/* It, or what it will be made in. Only who signs in to parents keeps something there. */
+static void check_state_directory(const struct settings *s, struct complaints *c)
+{
+	bool wanted = false;
+	char path[4096];
+	for (unsigned i = 0; i < s->upstream_count; i++)
+		wanted |= s->upstreams[i].credentials.on;
+	snprintf(path, sizeof(path), "%s", s->state_directory);
+	while (access(path, F_OK) != 0 && strlen(path) > 1) {
+		const char *above = dirname(path);
+		memmove(path, above, strlen(above) + 1);
+	}
+	if (wanted && access(path, W_OK | X_OK) != 0)
+		complain(c, COMPLAINT_WARNING, (struct written){s->source, 0},
+		         "state-directory \"%s\" cannot be written (%s: %s): a restart forgets which credentials a parent has "
+		         "refused, and tries them once more",
+		         s->state_directory, path, strerror(errno));
+}
+
 bool settings_log_access(const struct settings *s)
 {
 	return strcmp(s->access_log.file, "none") != 0;
@@ -99,6 +118,7 @@ void settings_check_files(const struct settings *s, struct complaints *c)
 		check_secret("accounts file", s->accounts[i].file, s->accounts[i].where, c);
 	check_secret("keytab", s->kerberos.on ? s->kerberos.keytab : NULL, s->kerberos.where, c);
 	check_readable("hosts-file", s->resolver.hosts_file, s->resolver.where, c);
+	check_state_directory(s, c);
 	if (settings_log_access(s))
 		check_log("log access: file", &s->access_log, c);
 	check_log("log events: file", &s->events_log, c);

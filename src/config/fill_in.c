@@ -77,9 +77,32 @@ static void find_own_addresses(struct settings *s)
 	freeifaddrs(all);
 }
 
+static bool can_write(const char *directory)
+{
+	return access(directory, W_OK | X_OK) == 0 || (access(directory, F_OK) != 0 && geteuid() == 0);
+}
+
+/* systemd's names several with colons; the first is ours. A plain user's is where the XDG Base Directory Specification has it. */
+static void find_state_directory(struct settings *s)
+{
+	static const char ours[] = "/var/lib/fairlead";
+	const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	if (s->state_directory)
+		return;
+	if (given && *given)
+		s->state_directory = arena_printf(s->memory, "%.*s", (int)strcspn(given, ":"), given);
+	else if (can_write(ours) || (!(state && *state) && !(home && *home)))
+		s->state_directory = ours;
+	else if (state && *state)
+		s->state_directory = arena_printf(s->memory, "%s/fairlead", state);
+	else
+		s->state_directory = arena_printf(s->memory, "%s/.local/state/fairlead", home);
+}
+
 void settings_fill_in(struct settings *s, const struct entry *root, struct complaints *c)
 {
 	count_workers(s);
+	find_state_directory(s);
 	find_own_addresses(s);
 	name_ourselves(s, root, c);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "config/prefix.h"
 #include "config/values.h"
 
 #define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
@@ -158,17 +159,6 @@ static void make_listeners(struct settings *s, struct complaints *c)
 /* ---- directories */
 
 /* From '/' to '/', of characters that need no encoding: what requests are compared with. */
-static bool is_prefix(const char *p)
-{
-	size_t n = strlen(p);
-	if (n == 0 || p[0] != '/' || p[n - 1] != '/' || strstr(p, "//") || strstr(p, "/./") || strstr(p, "/../"))
-		return false;
-	for (; *p; p++)
-		if (!((*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || strchr("/-._~", *p)))
-			return false;
-	return true;
-}
-
 static int by_length(const void *a, const void *b)
 {
 	const struct directory_settings *x = a, *y = b;
@@ -283,12 +273,12 @@ static void find_application(const struct settings *s, struct directory_settings
 		ERROR_HERE(c, d->where, "files is a folder's whole path, like \"/srv/public\", not \"%s\"", d->files);
 }
 
-static bool check_directory(struct site_settings *site, struct directory_settings *d, struct complaints *c)
+static bool check_directory(struct settings *s, struct site_settings *site, struct directory_settings *d,
+                            struct complaints *c)
 {
-	if (!is_prefix(d->prefix)) {
-		ERROR_HERE(c, d->where,
-		           "a directory is written like \"/public/\": from / to /, of letters, digits and -._~, not \"%s\"",
-		           d->prefix);
+	const char *problem = value_prefix(s->memory, d->prefix, &d->prefix);
+	if (problem) {
+		ERROR_HERE(c, d->where, "%s", problem);
 		return false;
 	}
 	if (d->application_name && d->files)
@@ -308,7 +298,7 @@ static void read_directories(struct settings *s, struct site_settings *site, str
 		return;
 	}
 	for (unsigned i = 0; i < site->directory_count; i++)
-		good &= check_directory(site, &site->directories[i], c);
+		good &= check_directory(s, site, &site->directories[i], c);
 	if (site->top.application_name && site->top.files)
 		ERROR_HERE(c, site->where, "site %s: application and files exclude each other: take one out", site->host);
 	if (!good || !add_top(s, site))

@@ -306,6 +306,7 @@ struct settings {
 	struct resolver_settings resolver;
 	struct log_settings access_log, events_log;
 	int64_t drain;
+	const char *state_directory; /* filled in: what must outlive the process */
 	const struct addr
 		*own_addresses; /* of this machine, when the settings were read: what listeners at "*" answer at */
 	unsigned own_address_count;

@@ -416,8 +416,9 @@ static const struct settings_block resolver_block = TABLE("resolver", NULL, NOWH
 static const struct setting access_log_rows[] = {
 	SETTING("file", FILE, log_settings, file, "-",
             "Where it goes; \"-\" is standard output, and with \"none\" there is no access log at all."),
-	CHOICE("format", log_settings, format, "w3c|json", "w3c",
-           "W3C Extended format (in UTC), or one JSON object a line."),
+	CHOICE("format", log_settings, format, "w3c|json|iis", "w3c",
+           "W3C Extended format (in UTC); one JSON object a line; or the line of Internet Information Services, as readers of "
+           "web servers' logs expect it."),
 	CHOICE("query", log_settings, query, "drop|keep", "keep",
            "Whether what stands behind the ? of an address is kept or dropped."),
 };
@@ -463,6 +464,10 @@ static const struct setting top_rows[] = {
 	SETTING("shared-listeners", BOOL, settings, shared_listeners, "false",
             "Whether all workers accept from one socket, instead of one each (SO_REUSEPORT)."),
 	NUMBER("drain", TIME, settings, drain, 0, DAY, "30s", "How long a stop waits for what is under way."),
+	SETTING("state-directory", FILE, settings, state_directory, NULL,
+            "What must outlive a restart: which of our credentials a parent has refused, so that no account is locked by "
+            "trying them again. Without it $STATE_DIRECTORY (systemd), /var/lib/fairlead where that can be written, or "
+            "~/.local/state/fairlead."),
 	BLOCKS("listen", settings, listens, listen_count, listen_settings, listen_block, false,
            "An address at which clients are served: \"127.0.0.1:3128\", \"[::1]:3128\", or \"*:3128\" for all of this "
            "machine. A file without any has a proxy at 127.0.0.1:3128 and a console at 127.0.0.1:3129."),

@@ -41,7 +41,7 @@ static void fill_listeners(const struct responder_request *request, struct sheet
 	for (unsigned i = 0; i < settings->listen_count; i++) {
 		const struct listen_settings *l = &settings->listens[i];
 		sheet_string(s, l->address);
-		sheet_string(s, l->role == ROLE_CONSOLE ? "console" : "proxy");
+		sheet_string(s, l->role == ROLE_CONSOLE ? "console" : l->role == ROLE_SITE ? "site" : "proxy");
 		sheet_string(s, l->name);
 		sheet_number(s, l->clients.count);
 		sheet_number(s, l->intermediaries.count);
@@ -105,6 +105,39 @@ static void fill_routes(const struct responder_request *request, struct sheet *s
 	}
 }
 
+/* "negotiate, ntlm" */
+static void sheet_schemes(struct sheet *s, const struct sign_on_list *l)
+{
+	static const char *const names[SIGN_ON_LIMIT] = {[SIGN_ON_ANONYMOUS] = "anonymous",
+	                                                 [SIGN_ON_BASIC] = "basic",
+	                                                 [SIGN_ON_NTLM] = "ntlm",
+	                                                 [SIGN_ON_NEGOTIATE] = "negotiate"};
+	char room[128];
+	struct buf to;
+	buf_over(&to, room, sizeof(room));
+	for (unsigned i = 0; i < l->count; i++)
+		buf_addf(&to, "%s%s", i ? ", " : "", names[l->items[i]]);
+	sheet_text(s, buf_span(&to));
+}
+
+/* Every directory as it is in force, once everything is inherited. */
+static void fill_sites(const struct responder_request *request, struct sheet *s)
+{
+	const struct settings *settings = request->settings;
+	for (unsigned i = 0; i < settings->site_count; i++)
+		for (unsigned k = settings->sites[i].directory_count; k-- > 0;) {
+			const struct directory_settings *d = &settings->sites[i].directories[k];
+			sheet_string(s, settings->sites[i].host);
+			sheet_string(s, d->prefix);
+			sheet_schemes(s, &d->sign_on.schemes);
+			sheet_yes_no(s, d->users.count || d->groups.count);
+			sheet_yes_no(s, d->tls == DIRECTORY_TLS_REQUIRED);
+			sheet_string(s, d->application ? d->application->name : NULL);
+			sheet_string(s, d->files);
+			sheet_number(s, d->where.line);
+		}
+}
+
 static void fill_access(const struct responder_request *request, struct sheet *s)
 {
 	const struct settings *settings = request->settings;
@@ -165,8 +198,13 @@ static void fill_ends(const struct responder_request *request, struct sheet *s)
 const struct view views[] = {
 	{"process", "This process", true, {"what", "value"}, fill_process},
 	{"listeners", "Listeners", true, {"address", "role", "name", "clients", "intermediaries"}, fill_listeners},
+	{"sites",
+     "Published sites, directory by directory",
+     true,
+     {"site", "directory", "sign-on", "named-users", "require-tls", "application", "files", "line"},
+     fill_sites},
 	{"upstreams",
-     "Parents",
+     "Parents and applications",
      true,
      {"upstream", "member", "backup", "tls", "or-direct", "state", "for-s"},
      fill_upstreams},

@@ -13,6 +13,9 @@ struct line {
 	bool query;
 };
 
+/* IIS writes "..." for a value that is longer. What is written whole may take a few bytes of room more than its length. */
+enum { WHOLE_MOST = 4096, WHOLE_SPARE = 16 };
+
 enum log_field {
 #define X(id, name, most, sentence) LOG_FIELD_##id,
 	ACCESS_FIELDS(X)
@@ -29,6 +32,9 @@ static const size_t most[] = {
 /* Between values in JSON there stand the name with quotes, colon, comma, and two quotes. */
 #define X(id, name, bytes, sentence) +(bytes) + (int)sizeof(name) + 6
 _Static_assert(2 ACCESS_FIELDS(X) <= ACCESS_LINE, "a line of the longest values has room");
+#undef X
+#define X(id, name, bytes, sentence) +(bytes) + 1
+_Static_assert(sizeof("#Remark: ") IIS_FIELDS(X) + WHOLE_SPARE <= ACCESS_LINE, "so has one in the format of IIS");
 #undef X
 
 /* ---- Kinds of values */
@@ -92,6 +98,19 @@ static void put_target(struct line *l, enum log_field f, struct span uri)
 	l->at = add_escaped(begin, t.before, l->format, most[f] / 2);
 	l->at = add_escaped(l->at, t.after, l->format, most[f] - (size_t)(l->at - begin));
 	put_quote(l);
+}
+
+/* As IIS: whole or not at all. */
+static void put_whole(struct line *l, struct span before, struct span after)
+{
+	if (before.n + after.n > WHOLE_MOST) {
+		l->at = add_span(l->at, SPAN("..."));
+	} else if (before.n + after.n == 0) {
+		put_none(l);
+	} else {
+		l->at = add_escaped(l->at, before, l->format, before.n + WHOLE_SPARE);
+		l->at = add_escaped(l->at, after, l->format, after.n + WHOLE_SPARE);
+	}
 }
 
 static void put_addr(struct line *l, const struct addr *a, bool with_port)
@@ -283,6 +302,80 @@ static void field_detail(struct line *l)
 	put_text(l, LOG_FIELD_detail, span_of(l->record->detail));
 }
 
+/* ---- Fields of the format of IIS alone */
+
+static void field_local_ip(struct line *l)
+{
+	put_addr(l, &l->record->local, false);
+}
+
+static void field_local_port(struct line *l)
+{
+	if (l->record->local.sa.sa_family == AF_UNSPEC)
+		put_none(l);
+	else
+		put_number(l, addr_port(&l->record->local));
+}
+
+static void field_stem(struct line *l)
+{
+	const struct record *r = l->record;
+	put_whole(l, r->stem.n ? r->stem : target_stem(r->uri), SPAN_NONE);
+}
+
+static void field_query(struct line *l)
+{
+	const struct record *r = l->record;
+	struct span query = r->stem.n ? r->query : target_query(r->uri);
+	put_whole(l, l->query ? query : SPAN_NONE, SPAN_NONE);
+}
+
+static void field_whole_user_agent(struct line *l)
+{
+	put_whole(l, l->record->user_agent, SPAN_NONE);
+}
+
+static void field_whole_referer(struct line *l)
+{
+	struct shown_target t = target_shown(l->record->referer, l->query);
+	put_whole(l, t.before, t.after);
+}
+
+/* Request routing of IIS writes 400.604 when the client has gone before it was told anything. */
+static void field_told_status(struct line *l)
+{
+	put_number(l, l->record->status ? l->record->status : 400);
+}
+
+static void field_told_substatus(struct line *l)
+{
+	if (l->record->status)
+		field_substatus(l);
+	else
+		put_number(l, 604);
+}
+
+/* Methods that GoAccess and others count. Not those of http/head.h: this is about who reads the log. */
+static bool is_counted(struct span method)
+{
+	static const char *const known[] = {
+		"GET",    "POST",     "HEAD",  "OPTIONS", "PUT",         "DELETE",     "CONNECT",    "PATCH",  "TRACE",
+		"COPY",   "MOVE",     "LOCK",  "UNLOCK",  "MKCOL",       "PROPFIND",   "PROPPATCH",  "REPORT", "CHECKIN",
+		"UPDATE", "CHECKOUT", "LABEL", "MERGE",   "MKWORKSPACE", "MKACTIVITY", "UNCHECKOUT",
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (span_eq(method, span_of(known[i])))
+			return true;
+	return false;
+}
+
+/* What readers of a web server's log would reject is kept as a remark, which they all skip: no request was understood, or its
+ * method is not one they know. IIS has a separate log for the former. */
+static bool is_remark(const struct record *r)
+{
+	return !is_counted(r->method) || r->client.sa.sa_family == AF_UNSPEC;
+}
+
 /* ---- The line */
 
 static const struct {
@@ -294,6 +387,24 @@ static const struct {
 #undef X
 };
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+static void (*const iis_fields[])(struct line *l) = {
+#define X(id, name, most, sentence) field_##id,
+	IIS_FIELDS(X)
+#undef X
+};
+enum { IIS_FIELDS_COUNT = sizeof(iis_fields) / sizeof(iis_fields[0]) };
+
+const struct access_field *access_log_iis_fields(unsigned *count)
+{
+	static const struct access_field list[] = {
+#define X(id, name, most, sentence) {name, sentence},
+		IIS_FIELDS(X)
+#undef X
+	};
+	*count = IIS_FIELDS_COUNT;
+	return list;
+}
 
 const struct access_field *access_log_fields(unsigned *count)
 {
@@ -308,11 +419,43 @@ const struct access_field *access_log_fields(unsigned *count)
 
 const char *access_log_header(const struct log_settings *s)
 {
+#define HEADER "#Software: Fairlead " FAIRLEAD_VERSION "\n#Version: 1.0\n#Date: %s\n#Fields:"
 #define X(id, name, most, sentence) " " name
-	static const char header[] = "#Software: Fairlead " FAIRLEAD_VERSION
-								 "\n#Version: 1.0\n#Date: %s\n#Fields:" ACCESS_FIELDS(X) "\n";
+	static const char w3c[] = HEADER ACCESS_FIELDS(X) "\n", iis[] = HEADER IIS_FIELDS(X) "\n";
 #undef X
-	return s->format == LOG_W3C ? header : NULL;
+#undef HEADER
+	return s->format == LOG_W3C ? w3c : s->format == LOG_IIS ? iis : NULL;
+}
+
+static void put_json(struct line *l)
+{
+	char *begin = l->at;
+	for (size_t i = 0; i < FIELDS; i++) {
+		l->at = add_span(l->at, fields[i].key);
+		fields[i].put(l);
+	}
+	*begin = '{'; /* in place of the first comma */
+	*l->at++ = '}';
+}
+
+static void put_w3c(struct line *l)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		fields[i].put(l);
+		*l->at++ = ' ';
+	}
+	l->at--;
+}
+
+static void put_iis(struct line *l)
+{
+	if (is_remark(l->record))
+		l->at = add_span(l->at, SPAN("#Remark: "));
+	for (size_t i = 0; i < IIS_FIELDS_COUNT; i++) {
+		iis_fields[i](l);
+		*l->at++ = ' ';
+	}
+	l->at--;
 }
 
 void access_log_line(const struct log_settings *s, const struct record *r, int64_t duration_us, struct buf *to)
@@ -325,20 +468,12 @@ void access_log_line(const struct log_settings *s, const struct record *r, int64
 	                 .duration_us = duration_us,
 	                 .format = s->format == LOG_JSON ? LOG_TEXT_JSON : LOG_TEXT_W3C,
 	                 .query = s->query};
-	if (l.format == LOG_TEXT_JSON) {
-		for (size_t i = 0; i < FIELDS; i++) {
-			l.at = add_span(l.at, fields[i].key);
-			fields[i].put(&l);
-		}
-		to->p[to->n] = '{'; /* in place of the first comma */
-		*l.at++ = '}';
-	} else {
-		for (size_t i = 0; i < FIELDS; i++) {
-			fields[i].put(&l);
-			*l.at++ = ' ';
-		}
-		l.at--;
-	}
+	if (s->format == LOG_JSON)
+		put_json(&l);
+	else if (s->format == LOG_IIS)
+		put_iis(&l);
+	else
+		put_w3c(&l);
 	to->n = (size_t)(l.at - to->p);
 	ASSERT(to->n <= to->capacity);
 }

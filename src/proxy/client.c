@@ -152,6 +152,14 @@ static void client_rest(struct client *client, int64_t idle_ms)
 	timer_set(&client->timer, clock_after(worker_now(), idle_ms));
 }
 
+const struct addr *client_local(struct client *client)
+{
+	socklen_t n = sizeof(client->local);
+	if (client->local.sa.sa_family == AF_UNSPEC && getsockname(client->stream.watch.fd, &client->local.sa, &n) != 0)
+		client->local = (struct addr){0};
+	return &client->local;
+}
+
 static void refuse_connection(int fd)
 {
 	COUNT(client_connections_refused_total);

@@ -32,6 +32,7 @@ struct client {
 	uint64_t forwarded_for; /* hash of the forwarded client address last seen; 0: none */
 	unsigned requests;
 	struct addr from;
+	struct addr local; /* see client_local(); AF_UNSPEC until somebody asked */
 	bool intermediary; /* named in the settings: keeps its users apart */
 	bool shared;       /* shows a Via of somebody who is not named: users may be mixed */
 	bool close_soon;   /* drain: the next answer is the last */
@@ -50,5 +51,8 @@ void client_accepted(int fd, const struct addr *from, void *port);
 void client_drain(struct client *client);
 /* Cuts it whatever it does. */
 void client_cut(struct client *client);
+
+/* Our address on the connection; asked for once. AF_UNSPEC if it has none any more. */
+const struct addr *client_local(struct client *client);
 
 #endif

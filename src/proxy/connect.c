@@ -59,8 +59,8 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 		buf_add(&k, x->origin_key);
 		buf_add(&n, x->origin_key);
 	} else {
-		buf_addf(&k, "%s|%s|%s|", x->route.upstream->is_application ? "application" : "parent",
-		         x->route.upstream->name, member->address);
+		buf_addf(&k, "%s|%s|%s|", x->route.upstream->is_application ? "application" : "parent", x->route.upstream->name,
+		         member->address);
 		if (x->route.upstream->tls.on)
 			buf_addf(&k, "tls %" PRIu64, x->lease->edition->number);
 		if (upstream_relays(x->route.upstream))
@@ -248,8 +248,8 @@ static void note_refusal(struct exchange *x, unsigned at, enum end_reason reason
 	if (!first->hop.p)
 		*first = (struct refusal){reason, error, x->record.detail, span_of(u->members[at].address)};
 	x->member_refused = true;
-	x->parent_asked = false;
-	x->first_scheme = 0;
+	x->parent_asked = x->goes_unsigned = false;
+	x->probe = x->first_scheme = 0;
 	if (reason != END_PARENT_SIGN_IN_HELD)
 		member_refused(x->lease->edition->members[u->index], at, reason == END_PARENT_REFUSED_US, worker_now());
 	COUNT(upstream_failovers_total);

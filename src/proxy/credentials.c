@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -9,7 +10,7 @@
 #include "base/cleanup.h"
 #include "proxy/lockout.h"
 
-enum { TEXT_MOST = 4096, NT_HASH_DIGITS = 32 };
+enum { TEXT_MOST = 4096, NT_HASH_DIGITS = 32, DIGEST = 32, KEYTAB_MOST = 256 * 1024 };
 
 void credentials_fini(struct credentials *c)
 {
@@ -101,17 +102,42 @@ static const char *secret_path(const struct credentials_settings *s, char *room,
 	return room;
 }
 
+/* A keytab is a secret like a password: with a key that is not the account's any more it locks it as well. */
+static int digest_keytab(const char *path, struct credentials *c, char *at, char *why, size_t n)
+{
+	__attribute__((cleanup(auto_release_fd))) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *bytes = fd >= 0 ? malloc(KEYTAB_MOST) : NULL;
+	ssize_t got = bytes ? read(fd, bytes, KEYTAB_MOST) : -1;
+	int error = fd < 0 || got < 0 ? -errno : 0;
+	if (error)
+		snprintf(why, n, "the keytab %s cannot be read: %s", path, strerror(-error));
+	else if (EVP_Digest(bytes, (size_t)got, (unsigned char *)at, NULL, EVP_sha256(), NULL) != 1)
+		error = -ENOMEM;
+	if (bytes)
+		OPENSSL_cleanse(bytes, KEYTAB_MOST);
+	free(bytes);
+	c->secret = span_make(at, DIGEST);
+	return error;
+}
+
+static int take_ticket(const struct credentials_settings *s, struct credentials *c)
+{
+	c->is_ticket = true;
+	c->secret = span_of(s->ccache);
+	return 0;
+}
+
 static int load_secret(const struct credentials_settings *s, struct credentials *c, char *at, size_t room, char *why,
                        size_t n)
 {
 	char path[4096];
 	const char *file = secret_path(s, path, sizeof(path));
 	if (!file && !s->secret)
-		return 0; /* a keytab or a ticket */
+		return s->keytab ? digest_keytab(s->keytab, c, at, why, n) : take_ticket(s, c);
 	int length = file ? read_secret(file, at, room, why, n) : copy_secret(s->secret, at, room, why, n);
 	if (length < 0)
 		return length;
-	c->fingerprint = lockout_fingerprint(span_of(s->account), span_make(at, (size_t)length));
+	c->secret = span_make(at, (size_t)length);
 	if (!s->nt_hash_file || s->password_file) {
 		c->with.password = at;
 		return 0;
@@ -139,8 +165,9 @@ int credentials_load(const struct credentials_settings *s, const char *host, str
 	c->with.spn = spn;
 	c->with.keytab = s->keytab;
 	c->with.ccache = s->ccache;
-	c->fingerprint = lockout_fingerprint(span_of(s->account), span_of(s->keytab ? s->keytab : s->ccache));
 	int error = load_secret(s, c, secret, TEXT_MOST, why, n);
+	c->account = span_of(s->account);
+	c->fingerprint = lockout_fingerprint(c->account, c->secret);
 	if (error)
 		credentials_fini(c);
 	return error;

@@ -11,7 +11,9 @@
 struct credentials {
 	struct initiator_credentials with; /* scheme is set by the user of it */
 	uint64_t fingerprint;              /* of account and secret, for the lock-out guard and the pool */
-	char *text;                        /* account and secret, one block */
+	struct span account, secret; /* what that is of: as set; the password or hash as written, or the keytab's digest */
+	bool is_ticket;              /* somebody else's: nothing that could be guessed wrong */
+	char *text;                  /* account and secret, one block */
 	size_t text_n;
 	unsigned char nt_hash[16];
 };

@@ -1,5 +1,7 @@
 #include "proxy/error_page_body.h"
 
+#include <stdio.h>
+
 #include "base/encode.h"
 #include "http/status.h"
 
@@ -87,6 +89,10 @@ static void find_words(struct page_words *w, const struct error_page *page)
 		w->target.after.n = TARGET_SHOWN;
 	if (w->target.before.n > TARGET_SHOWN)
 		w->target.before.n = 0;
+	if (r->site)
+		snprintf(w->status, sizeof(w->status), "%u.%u", row->status, r->substatus ? r->substatus : row->substatus);
+	else
+		snprintf(w->status, sizeof(w->status), "%u", row->status);
 	find_way(w);
 }
 
@@ -121,7 +127,7 @@ static void add_labelled(struct buf *to, const char *label, struct span text)
 
 static void write_text(const struct page_words *w, struct buf *to)
 {
-	buf_addu(to, w->row->status);
+	buf_adds(to, w->status);
 	buf_addc(to, ' ');
 	add_labelled(to, "", span_of(status_reason(w->row->status)));
 	add_labelled(to, "", w->user);

@@ -23,6 +23,7 @@ struct stop {
 
 /* What the page says, whatever its form. Spans point into the record, the settings and `room`. */
 struct page_words {
+	char status[16]; /* "502"; of a published site with the substatus, as IIS has it: "401.2" */
 	const struct error_page *page;
 	const struct end_row *row;
 	struct span user, administrator, remedy, line, detail, rule, contact, id;

@@ -51,7 +51,7 @@ static void add_head(const struct page_words *w, struct buf *to)
 	buf_adds(to, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 	             "<meta name=\"robots\" content=\"noindex\"><title>");
-	buf_addu(to, w->row->status);
+	buf_adds(to, w->status);
 	buf_addc(to, ' ');
 	encode_html(to, span_of(status_reason(w->row->status)));
 	buf_adds(to, " \xe2\x80\x93 ");
@@ -130,7 +130,7 @@ void page_html_write(const struct page_words *w, struct buf *to)
 {
 	add_head(w, to);
 	buf_adds(to, "<p class=\"soft\">");
-	buf_addu(to, w->row->status);
+	buf_adds(to, w->status);
 	buf_addc(to, ' ');
 	encode_html(to, span_of(status_reason(w->row->status)));
 	buf_adds(to, "</p>\n<h1>");

@@ -35,6 +35,8 @@ static void begin(struct exchange *x, struct client *client, struct lent *in)
 	arena_init(&x->arena, ARENA_MOST);
 	lent_init(&x->out);
 	x->record.client = client->from;
+	if (x->settings->access_log.format == LOG_IIS)
+		x->record.local = *client_local(client);
 	x->record.client_connection = client->number;
 }
 

@@ -107,3 +107,21 @@ struct shown_target target_shown(struct span uri, bool query)
 			name = at + 1;
 	return (struct shown_target){span_make(uri.p, begin), span_make(uri.p + name, uri.n - name)};
 }
+
+struct span target_stem(struct span uri)
+{
+	struct span whole = uri.n ? target_shown(uri, false).after : uri;
+	size_t at = uri.n ? authority_begin(uri) : 0;
+	if (at == 0 || is_slash(uri.p[0]))
+		return whole;
+	uri.n = path_end(uri);
+	while (at < uri.n && !is_slash(uri.p[at]))
+		at++;
+	return at < uri.n ? span_make(uri.p + at, uri.n - at) : SPAN("/");
+}
+
+struct span target_query(struct span uri)
+{
+	const char *question = uri.n ? memchr(uri.p, '?', uri.n) : NULL;
+	return question ? span_make(question + 1, uri.n - (size_t)(question + 1 - uri.p)) : SPAN_NONE;
+}

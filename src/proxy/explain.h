@@ -22,6 +22,9 @@ struct shown_target {
 };
 /* With `query` false the query is left out, too: it often holds secrets. */
 struct shown_target target_shown(struct span uri, bool query);
+/* The path of a request target, "/" if it has none; of CONNECT the authority. And what stands behind the '?'. */
+struct span target_stem(struct span uri);
+struct span target_query(struct span uri);
 
 /* True when the exchange goes through a parent. */
 bool record_through_parent(const struct record *r);

@@ -100,7 +100,9 @@ enum step identify_place(struct exchange *x)
 	bool found = x->responder->find(&request, &x->place, &why);
 	x->record.site = x->place.site;
 	x->record.stem = x->place.path;
-	x->record.query = x->place.query;
+	x->record.query = x->place.query.n ? span_make(x->place.query.p + 1, x->place.query.n - 1) : SPAN_NONE;
+	if (x->record.site && x->record.site->log.on)
+		x->record.local = *client_local(x->client);
 	if (!found)
 		return refuse_place(x, &why);
 	if (via_has(&x->request, span_of(x->settings->pseudonym), &times))

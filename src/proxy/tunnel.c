@@ -24,7 +24,8 @@ struct tunnel {
 static struct tunnel *tunnel_new(const struct record *r)
 {
 	struct span hop = span_of(r->hop);
-	size_t n = r->method.n + r->uri.n + r->host.n + r->user_agent.n + r->user.n + r->next_hop.n + hop.n + 1;
+	size_t n = r->method.n + r->uri.n + r->stem.n + r->query.n + r->host.n + r->user_agent.n + r->user.n +
+	           r->next_hop.n + hop.n + 1;
 	struct tunnel *t = calloc(1, sizeof(*t) + n);
 	if (!t)
 		return NULL;
@@ -32,6 +33,8 @@ static struct tunnel *tunnel_new(const struct record *r)
 	t->record = *r;
 	t->record.method = span_keep(&at, r->method);
 	t->record.uri = span_keep(&at, r->uri);
+	t->record.stem = span_keep(&at, r->stem);
+	t->record.query = span_keep(&at, r->query);
 	t->record.host = span_keep(&at, r->host);
 	t->record.user_agent = span_keep(&at, r->user_agent);
 	t->record.user = span_keep(&at, r->user);

@@ -13,9 +13,9 @@
 #include "net/fiber.h"
 #include "net/offload.h"
 #include "proxy/credentials.h"
-#include "proxy/lockout.h"
+#include "proxy/turn.h"
 
-enum { PROBE_MOST = 128 * 1024, LOOK_AGAIN_MS = 20, LEGS_MOST = 6, WHY = 256 };
+enum { PROBE_MOST = 128 * 1024, LEGS_MOST = 6, WHY = 256 };
 
 /* One attempt to sign in to one connection. */
 struct attempt {
@@ -34,7 +34,7 @@ struct attempt {
 };
 
 /* How an attempt with one scheme went. */
-enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, CLOSED, FAILED };
+enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, REFUSED_BY_KDC, CLOSED, FAILED };
 
 bool upstream_signs_in(const struct upstream_settings *u)
 {
@@ -43,10 +43,14 @@ bool upstream_signs_in(const struct upstream_settings *u)
 
 /* ---- one question and its answer */
 
+/* Requests of our own to sign in with, none of which has a body or changes anything: a parent that does not take the first gets the next. */
+static const char *const probe_methods[] = {"TRACE", "OPTIONS", "HEAD"};
+enum { PROBE_METHODS = sizeof(probe_methods) / sizeof(probe_methods[0]) };
+
 static void write_probe(struct attempt *a, enum auth_scheme scheme, struct span token, struct buf *to)
 {
 	const struct exchange *x = a->x;
-	buf_add(to, SPAN("TRACE http://"));
+	buf_addf(to, "%s http://", probe_methods[x->probe]);
 	buf_add(to, x->target.authority);
 	buf_add(to, SPAN("/ HTTP/1.1\r\nHost: "));
 	buf_add(to, x->target.authority);
@@ -106,7 +110,7 @@ static int read_answer_head(struct attempt *a, enum auth_scheme scheme, struct f
 		if (h.status >= 200)
 			break;
 	}
-	framing_of_response(&h, METHOD_TRACE, framing);
+	framing_of_response(&h, a->x->probe == PROBE_METHODS - 1 ? METHOD_HEAD : METHOD_TRACE, framing);
 	a->status = h.status;
 	a->keeps = framing->keep_alive;
 	read_offers(a, &h, scheme);
@@ -235,7 +239,8 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
 			a->x->record.detail = arena_printf(&a->x->arena, "%s: %s", scheme_name(scheme),
 			                                   auth_reason_sentence(s->answer.reason));
-			return FAILED;
+			/* Before any token: nobody but a KDC can have said so. The next scheme would try the same password once more. */
+			return s->answer.reason == AUTH_WRONG_PASSWORD && leg == 0 ? REFUSED_BY_KDC : FAILED;
 		}
 		*error = probe(a, scheme, buf_span(&s->answer.token));
 		if (*error)
@@ -243,6 +248,8 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (a->status != 407)
 			return initiator_has_proved(s->initiator) ? SIGNED_IN : NOT_ASKED;
 		if (!a->token && leg == 0 && !a->offers[scheme])
+			return NOT_OFFERED;
+		if (!a->token && !initiator_has_proved(s->initiator)) /* our type 1 showed nothing that could be refused */
 			return NOT_OFFERED;
 		if (!a->token) {
 			if (scheme == SCHEME_NEGOTIATE)
@@ -280,6 +287,7 @@ static enum end_reason reason_of(enum outcome o, int error)
 	case CLOSED:
 		return END_PARENT_CLOSED_SIGN_IN;
 	case SIGNED_IN:
+	case REFUSED_BY_KDC:
 	case FAILED:
 		break;
 	}
@@ -297,18 +305,64 @@ static const char *offered_text(struct attempt *a)
 	return b.n ? arena_printf(&a->x->arena, "it offers %.*s", SPAN_ARG(buf_span(&b))) : "it offers nothing";
 }
 
+/* Whether the answer is about our request as such, and not about a sign-in. */
+static bool is_about_method(const struct attempt *a)
+{
+	return a->status == 400 || a->status == 405 || a->status == 501;
+}
+
+static bool change_method(struct attempt *a)
+{
+	if (!is_about_method(a) || a->x->probe + 1 >= PROBE_METHODS)
+		return false;
+	a->x->probe++;
+	return true;
+}
+
+/* A question without credentials: whether a sign-in is wanted at all. NOT_ASKED, or NOT_OFFERED when one is. */
+static enum outcome ask_first(struct attempt *a, int *error)
+{
+	do
+		*error = probe(a, SCHEME_OTHER, SPAN_NONE);
+	while (!*error && a->keeps && change_method(a));
+	if (*error == -ETIMEDOUT || *error == -ECANCELED)
+		return FAILED;
+	if (!*error && a->status == 407)
+		return NOT_OFFERED;
+	a->keeps = a->keeps && !*error; /* one that closes over our question has not asked either */
+	*error = 0;
+	return NOT_ASKED;
+}
+
+/* By one scheme, with whichever request of ours the parent takes. */
+static enum outcome sign_in_by_probes(struct attempt *a, unsigned which, int *error)
+{
+	enum auth_scheme scheme = scheme_of(a->x->route.upstream->credentials.scheme.items[which]);
+	enum outcome outcome = sign_in_by(a, scheme, error);
+	while (outcome == NOT_ASKED && change_method(a)) {
+		if (!a->keeps) {
+			a->x->dial_again = true;
+			a->x->first_scheme = which;
+			return CLOSED;
+		}
+		outcome = sign_in_by(a, scheme, error);
+	}
+	if (outcome != NOT_ASKED || !is_about_method(a))
+		return outcome;
+	a->x->record.detail = arena_printf(
+		&a->x->arena,
+		"it answers %u to each request that we could sign in with (TRACE, OPTIONS, HEAD): allow one of them there",
+		a->status);
+	return FAILED;
+}
+
 /* By the first of the allowed schemes that the parent takes. With `ask` a question without credentials goes first. */
 static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 {
 	const struct credentials_settings *c = &a->x->route.upstream->credentials;
-	enum outcome outcome = NOT_OFFERED;
-	if (ask) {
-		*error = probe(a, SCHEME_OTHER, SPAN_NONE);
-		if (*error)
-			return *error == -ETIMEDOUT || *error == -ECANCELED ? FAILED : CLOSED;
-		if (a->status != 407)
-			return NOT_ASKED;
-	}
+	enum outcome outcome = ask ? ask_first(a, error) : NOT_OFFERED;
+	if (outcome != NOT_OFFERED)
+		return outcome;
 	for (unsigned i = a->x->first_scheme; i < c->scheme.count; i++) {
 		enum auth_scheme scheme = scheme_of(c->scheme.items[i]);
 		if (a->legs > 0 && !a->offers[scheme])
@@ -321,7 +375,7 @@ static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 			return CLOSED;
 		}
 		unsigned legs = a->legs;
-		outcome = sign_in_by(a, scheme, error);
+		outcome = sign_in_by_probes(a, i, error);
 		a->conn->scheme = (unsigned char)scheme;
 		if (outcome != NOT_OFFERED &&
 		    !(outcome == FAILED && a->legs == legs)) /* a scheme without a first token (no ticket) gives way */
@@ -330,37 +384,12 @@ static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 	return outcome;
 }
 
-/* Waits its turn: until a secret has proven itself, one attempt at a time. False: it may not be tried now. */
-static bool take_turn(struct attempt *a, enum end_reason *reason, int *error)
-{
-	for (;;) {
-		mono_ms until;
-		enum lockout_verdict verdict = (a->x->member_refused ? lockout_ask_elsewhere : lockout_ask)(
-			a->credentials.fingerprint, worker_now(), &until);
-		if (verdict == LOCKOUT_GO)
-			return true;
-		*reason = END_PARENT_SIGN_IN_HELD;
-		*error = -EACCES;
-		if (verdict == LOCKOUT_HELD) {
-			a->x->record.detail = until == NEVER
-			                          ? "its first attempt was refused: it is not tried again until the secret changes"
-			                          : arena_printf(&a->x->arena, "it was refused: the next attempt is made in %lld s",
-			                                         (long long)(until - worker_now()) / 1000);
-			return false;
-		}
-		*error = worker_now() >= a->deadline ? -ETIMEDOUT : fiber_sleep(LOOK_AGAIN_MS);
-		if (*error)
-			return false;
-	}
-}
-
 static void conclude(struct attempt *a, enum outcome outcome)
 {
-	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED
-	                            : outcome == REFUSED ? LOCKOUT_REFUSED
-	                                                 : LOCKOUT_UNDECIDED;
+	bool refused = outcome == REFUSED || outcome == REFUSED_BY_KDC;
+	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED : refused ? LOCKOUT_REFUSED : LOCKOUT_UNDECIDED;
 	const struct upstream_settings *u = a->x->route.upstream;
-	lockout_tell(a->credentials.fingerprint, told, worker_now());
+	turn_end(a->x, &a->credentials, told);
 	if (outcome == SIGNED_IN)
 		COUNT(parent_sign_ins_total);
 	else
@@ -370,6 +399,11 @@ static void conclude(struct attempt *a, enum outcome outcome)
 			LOG_ERROR,
 			"parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
 			u->name, a->member->address, u->credentials.account ? u->credentials.account : "(ticket)");
+	if (outcome == REFUSED_BY_KDC)
+		log_event(
+			LOG_ERROR,
+			"the KDC refused our credentials for account %s: error 12201 for users of parent %s; correct the secret",
+			u->credentials.account ? u->credentials.account : "(keytab)", u->name);
 }
 
 /* Basic is said again with every request. */
@@ -407,12 +441,21 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 		return false;
 	}
 	bool unasked = sends_unasked(c) || x->parent_asked;
-	bool ok = take_turn(&a, reason, error);
-	if (ok) {
+	if (x->goes_unsigned && !unasked) {
+		credentials_fini(&a.credentials);
+		return true;
+	}
+	*error = turn_take(x, &a.credentials, a.deadline);
+	bool ok = *error == 0;
+	if (!ok) {
+		*reason = END_PARENT_SIGN_IN_HELD;
+	} else {
 		enum outcome outcome = sign_in_by_any(&a, !unasked, error);
 		conclude(&a, outcome);
 		conn->signed_in = outcome == SIGNED_IN;
-		ok = conn->signed_in ? a.keeps : outcome == NOT_ASKED && !unasked;
+		ok = a.keeps && (conn->signed_in || (outcome == NOT_ASKED && !unasked));
+		x->goes_unsigned = outcome == NOT_ASKED && !unasked && !a.keeps;
+		x->dial_again |= x->goes_unsigned;
 		if (ok && conn->signed_in && conn->scheme == SCHEME_BASIC)
 			ok = keep_basic(&a);
 		if (!ok) {

@@ -4,6 +4,16 @@
 
 /* ---- Segments of a path */
 
+/* As far as prefixes can go; made once, held against each prefix. */
+struct segments {
+	struct span path;
+	unsigned count;
+	struct {
+		struct span name; /* without parameters, dots and blanks at its end */
+		size_t end;       /* where the next one begins */
+	} at[PATH_DEPTH];
+};
+
 /* 1 or 3 for a slash or an encoded one at the front, else 0. */
 static size_t slash_length(struct span s)
 {
@@ -35,7 +45,7 @@ static struct span take_segment(struct span *rest)
 	return span_make(begin, (size_t)(solid - begin));
 }
 
-void directory_split(struct span path, struct directory_segments *out)
+static void split(struct span path, struct segments *out)
 {
 	struct span rest = behind(path, 1);
 	out->path = path;
@@ -118,10 +128,16 @@ static bool could_be_short_for(struct span name, struct span own)
 
 /* ---- Prefixes */
 
-enum path_fault directory_try(const struct directory_segments *path, struct span prefix, struct directory_match *out)
+/* How far a path goes along with a prefix. */
+struct match {
+	bool found;
+	size_t end; /* where the rest of the path begins: behind the slash, if there is one */
+};
+
+static enum path_fault try_prefix(const struct segments *path, struct span prefix, struct match *out)
 {
 	struct span rest = behind(prefix, 1), own;
-	*out = (struct directory_match){.end = 1};
+	*out = (struct match){.end = 1};
 	for (unsigned i = 0; rest.n; i++) {
 		own = rest;
 		own.n = (size_t)((const char *)memchr(rest.p, '/', rest.n) - rest.p);
@@ -139,7 +155,8 @@ enum path_fault directory_try(const struct directory_segments *path, struct span
 	return PATH_OK;
 }
 
-enum path_fault directory_rewrite(struct span prefix, size_t end, char *path, size_t *n, size_t room)
+/* Writes the prefix over what it matched. */
+static enum path_fault rewrite(struct span prefix, size_t end, char *path, size_t *n, size_t room)
 {
 	/* "/secure" alone is the directory, too, and stays without a slash: the application says what it wants. */
 	if (end == *n && prefix.n > 1 && path[end - 1] != '/')
@@ -152,4 +169,24 @@ enum path_fault directory_rewrite(struct span prefix, size_t end, char *path, si
 	memcpy(path, prefix.p, prefix.n);
 	*n += prefix.n - end;
 	return PATH_OK;
+}
+
+const struct directory_settings *directory_find(const struct site_settings *site, char *path, size_t *n, size_t room,
+                                                enum path_fault *fault)
+{
+	struct segments segments;
+	struct match match;
+	*fault = PATH_OK;
+	split(span_make(path, *n), &segments);
+	for (unsigned i = 0; i < site->directory_count; i++) { /* the longest prefix first */
+		struct span prefix = span_of(site->directories[i].prefix);
+		*fault = try_prefix(&segments, prefix, &match);
+		if (*fault == PATH_OK && match.found)
+			*fault = rewrite(prefix, match.end, path, n, room);
+		if (*fault != PATH_OK)
+			return NULL;
+		if (match.found)
+			return &site->directories[i];
+	}
+	return NULL;
 }

@@ -6,31 +6,12 @@
 #ifndef FAIRLEAD_SITE_DIRECTORY_H
 #define FAIRLEAD_SITE_DIRECTORY_H
 
+#include "config/settings.h"
 #include "site/path.h"
 
-/* How far a path went along with a prefix. */
-struct directory_match {
-	bool found;
-	size_t end; /* where the rest of the path begins: behind the slash, if there is one */
-};
-
-/* The segments of a path in normal form, as far as prefixes can go; made once, held against each prefix. */
-struct directory_segments {
-	struct span path;
-	unsigned count;
-	struct {
-		struct span name; /* without parameters, dots and blanks at its end */
-		size_t end;       /* where the next one begins */
-	} at[PATH_DEPTH];
-};
-
-void directory_split(struct span path, struct directory_segments *out);
-
-/* PATH_SHORT_NAME or PATH_DECOMPOSED if a segment could be another name of the prefix's. */
-MUST_CHECK enum path_fault directory_try(const struct directory_segments *path, struct span prefix,
-                                         struct directory_match *out);
-
-/* Writes the prefix over what it matched. PATH_TOO_LONG without room. */
-MUST_CHECK enum path_fault directory_rewrite(struct span prefix, size_t end, char *path, size_t *n, size_t room);
+/* `path`: *n bytes in normal form, in room for `room`. NULL with a fault: PATH_SHORT_NAME or PATH_DECOMPOSED if a segment could be
+ * another name of a directory's, PATH_TOO_LONG without room for its own spelling; NULL without one if no prefix matches. */
+const struct directory_settings *directory_find(const struct site_settings *site, char *path, size_t *n, size_t room,
+                                                enum path_fault *fault);
 
 #endif

@@ -16,27 +16,6 @@ static bool refuse_path(enum path_fault fault, const struct responder_request *r
 	return false;
 }
 
-/* The longest prefix first: the first that matches decides, and writes its own spelling over what it matched. */
-static const struct directory_settings *find_directory(const struct site_settings *site, char *path, size_t *n,
-                                                       size_t room, enum path_fault *fault)
-{
-	struct directory_segments segments;
-	struct directory_match match;
-	directory_split(span_make(path, *n), &segments);
-	for (unsigned i = 0; i < site->directory_count; i++) {
-		const struct directory_settings *d = &site->directories[i];
-		struct span prefix = span_of(d->prefix);
-		*fault = directory_try(&segments, prefix, &match);
-		if (*fault != PATH_OK)
-			return NULL;
-		if (!match.found)
-			continue;
-		*fault = directory_rewrite(prefix, match.end, path, n, room);
-		return *fault == PATH_OK ? d : NULL;
-	}
-	return NULL;
-}
-
 static bool find_place(const struct responder_request *request, struct place *place, struct place_refusal *why)
 {
 	struct span query, raw;
@@ -59,7 +38,7 @@ static bool find_place(const struct responder_request *request, struct place *pl
 	place->query = has_query ? span_make(query.p - 1, query.n + 1) : SPAN_NONE;
 	fault = path_normalize(raw, place->site->encoded_slashes, path, room, &n);
 	if (fault == PATH_OK)
-		place->directory = find_directory(place->site, path, &n, room, &fault);
+		place->directory = directory_find(place->site, path, &n, room, &fault);
 	if (fault != PATH_OK)
 		return refuse_path(fault, request, why);
 	place->path = span_make(path, n);

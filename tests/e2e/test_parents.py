@@ -54,9 +54,10 @@ def child(fairlead, secret):
     for proxy in made:
         proxy._console("/metrics")
         seen = proxy.process.printed() + str(proxy.metrics())
-        for name in os.listdir(proxy.folder):
-            with open(os.path.join(proxy.folder, name), errors="replace") as f:
-                seen += f.read()
+        for folder, _, names in os.walk(proxy.folder):
+            for name in names:
+                with open(os.path.join(folder, name), errors="replace") as f:
+                    seen += f.read()
         assert not [s for s in SECRETS if s in seen], "a secret was written down"
 
 
@@ -438,6 +439,101 @@ def test_a_parent_that_closes_with_its_bare_challenge(child, page):
     with ScriptedOrigin(closes) as parent:
         proxy = child(parent.port, send="when-asked")
         assert [proxy.ask(absolute(page)).body for _ in range(3)] == [b"page"] * 3
+
+
+def methods(log, wire, **answers):
+    """Serves one connection: what each method is answered, after which it closes if the answer says so; GET is a page for whoever may."""
+    while True:
+        request = wire.request()
+        log.append(request.method)
+        answer = answers.get(request.method)
+        if callable(answer):
+            answer = answer(request)
+        if answer is None:
+            return
+        wire.send(answer)
+        if "Connection: close" in answer:
+            return
+
+
+CLOSES = "HTTP/1.1 {} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+STAYS = "HTTP/1.1 {} X\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [ok("for everybody", "Connection: close\r\n"), CLOSES.format(405), CLOSES.format(400), None],
+                         ids=["200", "405", "400", "closed"])
+def test_a_parent_that_does_not_ask_and_closes_is_spoken_to_unsigned(child, page, answer):
+    """send = when-asked: its answer to our question took the connection away, not the request of the client."""
+    log = []
+    with ScriptedOrigin(lambda wire: methods(log, wire, TRACE=answer, GET=ok("page"), POST=ok("posted"))) as parent:
+        proxy = child(parent.port, send="when-asked", workers=1)
+        assert proxy.ask(absolute(page)).body == b"page"
+        assert proxy.ask(absolute(page, "/", "POST", "Content-Length: 4\r\n", "body")).body == b"posted"
+        assert log == ["TRACE", "GET", "POST"], "asked once; then the connection is used again"
+        assert proxy.metric("members_lost_total") == 0
+
+
+def test_a_parent_that_does_not_ask_at_first_and_closes_and_then_asks(child, page):
+    """A page for everybody, but not this one."""
+    log = []
+
+    def script(wire):
+        while True:
+            request = wire.request()
+            log.append((request.method, kind_of(request)))
+            if letting_in(wire, request):
+                continue
+            if request.method == "TRACE":
+                wire.send(CLOSES.format(200))
+                return
+            wire.send(ok("page") if ("TRACE", 3) in log else BARE.format(""))
+
+    with ScriptedOrigin(script) as parent:
+        proxy = child(parent.port, send="when-asked", workers=1)
+        assert proxy.ask(absolute(page)).body == b"page"
+        assert log == [("TRACE", 0), ("GET", 0), ("TRACE", 1), ("TRACE", 3), ("GET", 0)]
+
+
+@pytest.mark.parametrize("status", [400, 405, 501])
+@pytest.mark.parametrize("closes", [False, True], ids=["stays", "closes"])
+@pytest.mark.parametrize("taken", ["OPTIONS", "HEAD"])
+@pytest.mark.parametrize("send", ["always", "when-asked"])
+def test_a_parent_that_takes_no_trace_is_signed_in_to_by_another_request(child, page, status, closes, taken, send):
+    log, refusal = [], (CLOSES if closes else STAYS).format(status)
+
+    def script(wire):
+        signed = False
+        while True:
+            request = wire.request()
+            log.append(request.method)
+            which = kind_of(request)
+            if request.method == "GET":
+                wire.send(ok("page") if signed else BARE.format(""))
+            elif request.method != taken:
+                wire.send(refusal)
+                if closes:
+                    return
+            elif which == 1:
+                wire.send(challenge_of())
+            elif which == 3:
+                signed = True
+                wire.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + ("" if taken == "HEAD" else "welcome"))
+            else:
+                wire.send(BARE.format(""))
+
+    with ScriptedOrigin(script) as parent:
+        proxy = child(parent.port, send=send, workers=1)
+        assert [proxy.ask(absolute(page)).body for _ in range(3)] == [b"page"] * 3
+        assert log.count("TRACE") <= 2 and log.count(taken) >= 2, log
+
+
+def test_a_parent_that_takes_no_request_of_ours_is_said_so(child, page):
+    log = []
+    with ScriptedOrigin(lambda wire: methods(log, wire, TRACE=STAYS.format(405), OPTIONS=STAYS.format(405), HEAD=STAYS.format(405),
+                                             GET=BARE.format(""))) as parent:
+        for send in ("always", "when-asked"):
+            text = must_be_12201(child(parent.port, send=send).ask(absolute(page)), "parent-sign-in-failed")
+            assert "TRACE" in text and "405" in text, text
 
 
 def test_credentials_go_to_nobody_who_is_not_named(child, page):

@@ -47,14 +47,15 @@ class Fairlead:
         self.write_settings()
         env = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0", "TSAN_OPTIONS": "exitcode=99",
                "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
-        self.process = Process(lab, os.path.basename(self.folder), [*prefix, BINARY, "serve", "-c", self.file], env=env, limits=limits)
-        self.process.wait_for(self.healthy, "/health")
-        self.stopped = False
+        self._start = lambda: Process(lab, os.path.basename(self.folder), [*prefix, BINARY, "serve", "-c", self.file], env=env,
+                                      limits=limits)
+        self.start()
 
     def _settings(self, listen, routes, upstreams, access, more, timeouts, drain, workers, dns, hosts, log_format, log_more,
                   connect_ports):
         return f"""workers = {workers}
 contact = "helpdesk@lab.test"
+state-directory = "{self.folder}/state"
 listen "127.0.0.1:{self.port}" {{
     name = "{self.name}"
     connect-ports = {{{connect_ports}}}
@@ -171,6 +172,18 @@ log events {{ file = "{self.events_file}"  level = info }}
 
     def reload(self):
         self.process.signal(signal.SIGHUP)
+
+    def start(self):
+        """Again, after stop() or kill(): the same settings, ports and folder."""
+        self.process = self._start()
+        self.process.wait_for(self.healthy, "/health")
+        self.stopped = False
+
+    def kill(self):
+        """As a power failure does."""
+        self.process.signal(signal.SIGKILL)
+        self.process.wait(5)
+        self.stopped = True
 
     def stop(self, seconds=15.0):
         """SIGTERM: must end with status 0 and without a word of a sanitizer."""

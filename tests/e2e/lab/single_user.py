@@ -51,7 +51,7 @@ class SingleUser:
         os.close(write)
         self.name = f"single-user{lab.number('single-user')}"
         self.argv = [*prefix, BINARY, "serve", "--parent", parent, "--listen", f"127.0.0.1:{self.port}", *words]
-        env = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
+        env = {"STATE_DIRECTORY": lab.folder(f"{self.name}-state"), "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1", **(env or {})}
         self.process = Process(lab, self.name, self.argv, env=env, stdin=read)
         os.close(read)
         self.process.wait_for(lambda: "Containers" in self.printed() and "ready:" in self.printed(), "the lines to copy")

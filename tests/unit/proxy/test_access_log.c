@@ -11,7 +11,8 @@
 #include "sample_record.h"
 
 static const struct log_settings w3c = {.format = LOG_W3C}, w3c_query = {.format = LOG_W3C, .query = true},
-								 json = {.format = LOG_JSON};
+								 json = {.format = LOG_JSON}, iis = {.format = LOG_IIS},
+								 iis_query = {.format = LOG_IIS, .query = true};
 
 /* The line, terminated; valid until the next call. */
 static const char *line_of(const struct log_settings *s, const struct record *r)
@@ -25,17 +26,22 @@ static const char *line_of(const struct log_settings *s, const struct record *r)
 	return room;
 }
 
-/* The value of a field in a W3C line, found by its place in #Fields. */
-static struct span value_of(const char *line, const char *name)
+static struct span value_among(const char *line, const char *name, const struct access_field *fields, unsigned count)
 {
-	unsigned count;
-	const struct access_field *fields = access_log_fields(&count);
 	struct span rest = span_of(line), value;
 	for (unsigned i = 0; i < count && span_next(&rest, ' ', &value); i++)
 		if (strcmp(fields[i].name, name) == 0)
 			return value;
 	fail_msg("no field %s in: %s", name, line);
 	return SPAN_NONE;
+}
+
+/* The value of a field in a W3C line, found by its place in #Fields. */
+static struct span value_of(const char *line, const char *name)
+{
+	unsigned count;
+	const struct access_field *fields = access_log_fields(&count);
+	return value_among(line, name, fields, count);
 }
 
 static unsigned count_values(const char *line)
@@ -177,11 +183,153 @@ static void addresses_of_both_families(void **state)
 	}
 }
 
+/* ---- The line of Internet Information Services */
+
+static struct span iis_value_of(const char *line, const char *name)
+{
+	unsigned count;
+	const struct access_field *fields = access_log_iis_fields(&count);
+	return value_among(line, name, fields, count);
+}
+
+static void assert_iis(const struct log_settings *s, const struct record *r, const char *name, const char *expected)
+{
+	struct span value = iis_value_of(line_of(s, r), name);
+	if (!span_eq(value, span_of(expected)))
+		fail_msg("%s is \"%.*s\", not \"%s\"", name, SPAN_ARG(value), expected);
+}
+
+static struct record site_record(void)
+{
+	struct record r = sample_record(END_OK);
+	r.uri = SPAN("/Secure/./x?y=1");
+	r.stem = SPAN("/secure/x");
+	r.query = SPAN("y=1");
+	r.user = SPAN("CORP\\alice");
+	assert_int_equal(addr_parse(SPAN("192.0.2.1"), 443, &r.local), 0);
+	return r;
+}
+
+static void a_line_of_iis_is_this_very_line(void **state)
+{
+	struct record r = site_record();
+	assert_string_equal(
+		line_of(&iis_query, &r),
+		"2026-11-22 01:35:02 192.0.2.1 GET /secure/x y=1 443 CORP\\alice 10.1.2.3 "
+		"Mozilla/5.0+(X11;+Linux) - 200 0 0 123 1234 310 www.example ok 1f3a9c-00000042 - - 7 3 head-office "
+		"192.0.2.7:8080 9 - -");
+}
+
+/* Readers know a line by this: LogParser's and AWStats' "IIS", GoAccess' W3C. */
+static void its_header_begins_as_that_of_iis(void **state)
+{
+	unsigned count;
+	const struct access_field *fields = access_log_iis_fields(&count);
+	const char *at = strstr(access_log_header(&iis),
+	                        "\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port "
+	                        "cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus "
+	                        "sc-win32-status time-taken ");
+	assert_non_null(at);
+	at += strlen("\n#Fields:");
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(*at++, ' ');
+		assert_memory_equal(at, fields[i].name, strlen(fields[i].name));
+		at += strlen(fields[i].name);
+	}
+	assert_string_equal(at, "\n");
+}
+
+static void without_a_site_stem_and_query_are_those_of_the_target(void **state)
+{
+	static const char *const targets[][3] = {
+		{"http://www.example/a/b?c=d", "/a/b", "c=d"},
+		{"http://www.example", "/", "-"},
+		{"http://www.example?x", "/", "x"},
+		{"http://alice:secret@www.example/a@b?x", "/a@b", "x"},
+		{"/a?b?c", "/a", "b?c"},
+		{"/a?", "/a", "-"},
+		{"*", "*", "-"},
+		{"www.example:443", "www.example:443", "-"},
+		{"alice:secret@www.example:443", "www.example:443", "-"},
+		{"//alice:secret@www.example/x", "www.example/x", "-"},
+	};
+	struct record r = sample_record(END_OK);
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		r.uri = span_of(targets[i][0]);
+		assert_iis(&iis_query, &r, "cs-uri-stem", targets[i][1]);
+		assert_iis(&iis_query, &r, "cs-uri-query", targets[i][2]);
+		assert_iis(&iis, &r, "cs-uri-query", "-");
+		assert_null(strstr(line_of(&iis_query, &r), "secret"));
+	}
+}
+
+static void what_iis_finds_too_long_is_three_dots(void **state)
+{
+	static char longest[4098];
+	memset(longest, 'a', sizeof(longest) - 1);
+	struct record r = site_record();
+	r.stem = r.query = r.user_agent = r.referer = span_make(longest, 4096);
+	assert_int_equal(iis_value_of(line_of(&iis_query, &r), "cs-uri-stem").n, 4096);
+	assert_int_equal(iis_value_of(line_of(&iis_query, &r), "cs(User-Agent)").n, 4096);
+	r.stem = r.query = r.user_agent = r.referer = span_make(longest, 4097);
+	static const char *const names[] = {"cs-uri-stem", "cs-uri-query", "cs(User-Agent)", "cs(Referer)"};
+	for (int i = 0; i < 4; i++)
+		assert_iis(&iis_query, &r, names[i], "...");
+}
+
+static void blanks_and_what_cannot_be_printed_become_plus_in_iis_lines(void **state)
+{
+	struct record r = site_record();
+	r.user_agent = SPAN("a b\x1b[2J\"c\" J\xc3\xb6rg \xff");
+	r.user = SPAN("CORP\\Web User");
+	assert_iis(&iis, &r, "cs(User-Agent)", "a+b+[2J\"c\"+J\xc3\xb6rg+?");
+	assert_iis(&iis, &r, "cs-username", "CORP\\Web+User");
+}
+
+static void a_connection_that_ended_without_a_status_is_400_604(void **state)
+{
+	struct record r = site_record();
+	r.status = 0;
+	r.end = END_CLIENT_CLOSED;
+	assert_iis(&iis, &r, "sc-status", "400");
+	assert_iis(&iis, &r, "sc-substatus", "604");
+	assert_iis(&iis, &r, "sc-win32-status", "64");
+}
+
+/* W3C's own word for what readers skip. */
+static void what_no_reader_would_count_is_a_remark(void **state)
+{
+	static const char *const methods[] = {"", "FOO", "get", "GETX", "SEARCH"};
+	struct record r = site_record();
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		r.method = span_of(methods[i]);
+		const char *line = line_of(&iis, &r);
+		assert_memory_equal(line, "#Remark: 2026-11-22 01:35:02 192.0.2.1 ", 39);
+	}
+	r = site_record();
+	r.method = SPAN("PROPFIND");
+	assert_int_equal(line_of(&iis, &r)[0], '2');
+	r.client = (struct addr){0};
+	assert_int_equal(line_of(&iis, &r)[0], '#');
+}
+
 /* What clients, servers and settings may put into a record. */
 static void fill_texts(struct record *r, struct span s, const char *terminated)
 {
-	r->method = r->uri = r->host = r->user_agent = r->referer = r->user = s;
+	r->method = r->uri = r->stem = r->query = r->host = r->user_agent = r->referer = r->user = s;
 	r->hop = r->pin = r->leg = r->proxy_leg = r->detail = r->rule = terminated;
+}
+
+static void assert_iis_is_whole(struct record *r)
+{
+	unsigned count;
+	access_log_iis_fields(&count);
+	assert_int_equal(count_values(line_of(&iis_query, r)), count + 1); /* a remark, since the method is strange */
+	r->method = SPAN("GET");
+	const char *line = line_of(&iis_query, r);
+	assert_int_equal(count_values(line), count);
+	for (const char *c = line; *c; c++)
+		assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
 static void nothing_can_end_a_line_or_a_field(void **state)
@@ -199,6 +347,7 @@ static void nothing_can_end_a_line_or_a_field(void **state)
 		for (const char *c = line; *c; c++)
 			assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
 		assert_true(json_is_valid(span_of(line_of(&json, &r))));
+		assert_iis_is_whole(&r);
 	}
 }
 
@@ -219,6 +368,7 @@ static void random_bytes_stay_in_their_fields(void **state)
 		fill_texts(&r, span_make(bytes, n), bytes);
 		assert_int_equal(count_values(line_of(&w3c, &r)), count);
 		assert_true(json_is_valid(span_of(line_of(&json, &r))));
+		assert_iis_is_whole(&r);
 	}
 }
 
@@ -245,8 +395,12 @@ static void the_longest_values_leave_a_whole_line(void **state)
 	assert_int_equal(addr_parse(SPAN("2001:db8:1111:2222:3333:4444:5555:6666"), 65535, &r.client), 0);
 	r.server = r.client;
 	memset(r.id, 'i', sizeof(r.id));
+	r.local = r.client;
 	char *both[] = {longest, control};
 	for (int i = 0; i < 2; i++) {
+		fill_texts(&r, span_of(both[i]), both[i]);
+		r.stem = r.query = r.user_agent = r.referer = span_make(both[i], 4096);
+		assert_iis_is_whole(&r);
 		fill_texts(&r, span_of(both[i]), both[i]);
 		assert_int_equal(count_values(line_of(&w3c, &r)), count);
 		assert_true(json_is_valid(span_of(line_of(&json, &r))));
@@ -303,6 +457,19 @@ static void the_clock_is_that_of_the_end(void **state)
 	assert_memory_equal(b.p, "2026-11-22 01:36:00 ", 20);
 }
 
+static const char *assert_rows(const char *at, const struct access_field *fields, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char row[512];
+		snprintf(row, sizeof(row), "\n| `%s` | %s |", fields[i].name, fields[i].sentence);
+		const char *found = strstr(at, row);
+		if (!found)
+			fail_msg("doc/logs.md lacks this row, or has it out of order:%s", row);
+		at = found + 1;
+	}
+	return at;
+}
+
 /* doc/logs.md is what administrators and the authors of log readers go by. */
 static void the_manual_lists_every_field(void **state)
 {
@@ -313,15 +480,9 @@ static void the_manual_lists_every_field(void **state)
 	fclose(f);
 	unsigned count;
 	const struct access_field *fields = access_log_fields(&count);
-	const char *at = text;
-	for (unsigned i = 0; i < count; i++) {
-		char row[512];
-		snprintf(row, sizeof(row), "\n| `%s` | %s |", fields[i].name, fields[i].sentence);
-		const char *found = strstr(at, row);
-		if (!found)
-			fail_msg("doc/logs.md lacks this row, or has it out of order:%s", row);
-		at = found + 1;
-	}
+	const char *behind = assert_rows(text, fields, count);
+	fields = access_log_iis_fields(&count);
+	assert_rows(behind, fields, count);
 }
 
 int main(void)
@@ -335,6 +496,13 @@ int main(void)
 		cmocka_unit_test(the_query_is_kept_only_if_asked_for),
 		cmocka_unit_test(user_name_and_password_in_a_target_never_show),
 		cmocka_unit_test(addresses_of_both_families),
+		cmocka_unit_test(a_line_of_iis_is_this_very_line),
+		cmocka_unit_test(its_header_begins_as_that_of_iis),
+		cmocka_unit_test(without_a_site_stem_and_query_are_those_of_the_target),
+		cmocka_unit_test(what_iis_finds_too_long_is_three_dots),
+		cmocka_unit_test(blanks_and_what_cannot_be_printed_become_plus_in_iis_lines),
+		cmocka_unit_test(a_connection_that_ended_without_a_status_is_400_604),
+		cmocka_unit_test(what_no_reader_would_count_is_a_remark),
 		cmocka_unit_test(nothing_can_end_a_line_or_a_field),
 		cmocka_unit_test(random_bytes_stay_in_their_fields),
 		cmocka_unit_test(terminals_are_not_spoken_to),

@@ -29,24 +29,22 @@ struct path_answer {
 };
 
 /* Everything that is done with a path before a rule is asked. */
-static void path_answer(struct span raw, bool encoded_slashes, const struct span *directories, unsigned count,
+static void path_answer(struct span raw, bool encoded_slashes, const struct span *prefixes, unsigned count,
                         struct path_answer *out)
 {
-	struct directory_segments segments;
-	struct directory_match match = {0};
+	struct directory_settings directories[16] = {0};
+	struct site_settings site = {.directories = directories, .directory_count = count};
+	ASSERT(count <= 16);
+	for (unsigned i = 0; i < count; i++)
+		directories[i].prefix = prefixes[i].p;
 	out->fault = path_normalize(raw, encoded_slashes, out->normal, PATH_ROOM, &out->normal_n);
 	if (out->fault)
 		return;
-	directory_split(span_make(out->normal, out->normal_n), &segments);
 	out->n = out->normal_n;
 	memcpy(out->path, out->normal, out->n);
-	for (out->directory = 0; out->directory < count; out->directory++) {
-		out->fault = directory_try(&segments, directories[out->directory], &match);
-		if (out->fault || match.found)
-			break;
-	}
-	if (match.found)
-		out->fault = directory_rewrite(directories[out->directory], match.end, out->path, &out->n, PATH_ROOM);
+	const struct directory_settings *found = directory_find(&site, out->path, &out->n, PATH_ROOM, &out->fault);
+	ASSERT(!found == !!out->fault); /* there is "/" */
+	out->directory = found ? (unsigned)(found - directories) : count;
 }
 
 #endif

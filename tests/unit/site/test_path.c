@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "applications.h"
+#include "config/prefix.h"
 #include "path_table.h"
 
 struct trick {
@@ -159,15 +160,29 @@ static void what_does_not_fit_is_refused_and_nothing_is_written_behind_the_room(
 
 static void a_longer_spelling_needs_room(void **state)
 {
-	char path[16] = "/KIOSK/y";
-	size_t n = 8;
 	/* U+2C65 has three bytes, its capital U+023A two. */
-	struct span prefix = SPAN("/%E2%B1%A5/");
-	assert_int_equal(directory_rewrite(prefix, 7, path, &n, 11), PATH_TOO_LONG);
-	assert_memory_equal(path, "/KIOSK/y", 8);
-	assert_int_equal(directory_rewrite(prefix, 7, path, &n, 12), PATH_OK);
+	char path[16] = "/%C8%BA/y";
+	size_t n = 9;
+	enum path_fault fault;
+	struct directory_settings directory = {.prefix = "/%E2%B1%A5/"};
+	struct site_settings site = {.directories = &directory, .directory_count = 1};
+	assert_null(directory_find(&site, path, &n, 11, &fault));
+	assert_int_equal(fault, PATH_TOO_LONG);
+	assert_memory_equal(path, "/%C8%BA/y", 9);
+	assert_ptr_equal(directory_find(&site, path, &n, 12, &fault), &directory);
 	assert_int_equal(n, 12);
 	assert_memory_equal(path, "/%E2%B1%A5/y", 12);
+}
+
+static void a_path_beside_all_prefixes_has_no_directory(void **state)
+{
+	char path[16] = "/x/y";
+	size_t n = 4;
+	enum path_fault fault = PATH_FORM;
+	struct directory_settings directory = {.prefix = "/secure/"};
+	struct site_settings site = {.directories = &directory, .directory_count = 1};
+	assert_null(directory_find(&site, path, &n, sizeof(path), &fault));
+	assert_int_equal(fault, PATH_OK);
 }
 
 static void a_target_is_path_and_query(void **state)
@@ -217,6 +232,36 @@ static void prefixes_of_directories_have_one_spelling(void **state)
 	assert_false(path_prefix_is_normal(span_make(deep, 2 * PATH_DEPTH + 3)));
 }
 
+/* A directory that no path can match would be a rule that protects nothing. */
+static void every_prefix_that_the_settings_take_is_normal(void **state)
+{
+	static const char *const pieces[] = {
+		"/",   "/",      "a",        ".",      "~1",           "-",         " ",      "%20",      "%2e",          "%2F",
+		"%3b", "%c3%96", "\xc3\xb6", "%CC%88", "\xef\xbc\x8e", "%E2%84%AA", "%C5%BF", "\xc4\xb1", "\xe7\x9b\xae", ";",
+		"(s(", "\\",     "%25"};
+	struct arena memory;
+	uint64_t seed = 7;
+	unsigned taken = 0;
+	arena_init(&memory, 1 << 26);
+	for (int round = 0; round < 100000; round++) {
+		char text[128] = "/";
+		for (unsigned i = 0, n = (unsigned)(seed >> 60) % 7; i < n; i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			strcat(text, pieces[(seed >> 33) % (sizeof(pieces) / sizeof(pieces[0]))]);
+		}
+		seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+		strcat(text, "/");
+		const char *prefix;
+		if (value_prefix(&memory, text, &prefix) != NULL)
+			continue;
+		taken++;
+		if (!path_prefix_is_normal(span_of(prefix)))
+			fail_msg("%s is taken for %s", text, prefix);
+	}
+	arena_fini(&memory);
+	assert_true(taken > 1000);
+}
+
 static void the_directories_of_the_table_are_in_order(void **state)
 {
 	for (unsigned i = 0; i < PATH_DIRECTORIES; i++) {
@@ -237,9 +282,11 @@ int main(void)
 		cmocka_unit_test(the_table_is_large_and_names_every_fault),
 		cmocka_unit_test(what_does_not_fit_is_refused_and_nothing_is_written_behind_the_room),
 		cmocka_unit_test(a_longer_spelling_needs_room),
+		cmocka_unit_test(a_path_beside_all_prefixes_has_no_directory),
 		cmocka_unit_test(a_target_is_path_and_query),
 		cmocka_unit_test(a_file_name_is_what_is_decoded),
 		cmocka_unit_test(prefixes_of_directories_have_one_spelling),
+		cmocka_unit_test(every_prefix_that_the_settings_take_is_normal),
 		cmocka_unit_test(the_directories_of_the_table_are_in_order),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
