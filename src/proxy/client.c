@@ -58,6 +58,14 @@ static int read_proxy_header(struct client *client, mono_ms deadline)
 	}
 }
 
+/* Which site's certificate the client has asked for by name. Other settings may hold when it asks for a page. */
+static void note_certificate(struct client *client, const struct listen_settings *listen)
+{
+	unsigned tag = tls_stream_tag(&client->stream);
+	if (listen->role == ROLE_SITE && tag > 0)
+		client->certificate = hash_bytes(span_of(listen->sites[tag - 1]->tls.certificate));
+}
+
 /* TLS, where the listener has it. Who speaks plain HTTP there gets an answer that says so. 0, or -errno: the connection ends. */
 static int begin_tls(struct client *client, mono_ms deadline)
 {
@@ -72,6 +80,8 @@ static int begin_tls(struct client *client, mono_ms deadline)
 		error = got <= 0 ? (got ? got : -ECONNRESET) : 0;
 		if (!error && !client->plain_on_tls)
 			error = tls_accept(&client->stream, lease->edition->listen_tls[listen->index], deadline, why, sizeof(why));
+		if (!error && !client->plain_on_tls)
+			note_certificate(client, listen);
 		if (error && got > 0) {
 			COUNT(client_tls_failures_total);
 			log_event(LOG_DEBUG, "TLS with a client failed: %s", why);

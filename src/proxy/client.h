@@ -28,6 +28,7 @@ struct client {
 	struct fiber *fiber; /* that works for it; NULL: idle */
 	struct pin_set pins;
 	struct client_auth auth;
+	uint64_t certificate; /* of a published site: hash of its file, if the client asked for it by name; else 0 */
 	uint64_t number;
 	uint64_t forwarded_for; /* hash of the forwarded client address last seen; 0: none */
 	unsigned requests;

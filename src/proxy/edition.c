@@ -64,17 +64,40 @@ static int make_hop_tls(struct edition *e)
 	return 0;
 }
 
-static int listen_tls_new(struct edition *e, const struct listen_settings *l, const struct listen_tls_settings *t)
+static int say_tls(const struct listen_settings *l, int error, char *why)
 {
-	char *why = NULL;
-	int error = tls_server_new(t->certificate, t->key, &e->listen_tls[l->index], &why);
 	if (error)
-		log_event(LOG_ERROR, "listen %s: %s", l->address, why ? why : "TLS cannot be set up");
+		log_event(LOG_ERROR, "listen %s: %s", l->address,
+		          why                ? why
+		          : error == -EEXIST ? "two sites of one name have different certificates"
+		                             : "TLS cannot be set up");
 	free(why);
 	return error;
 }
 
-/* A listener of its own has one certificate; where sites are published, each has its own. */
+static int make_one_certificate(struct tls_server **out, const struct listen_settings *l)
+{
+	char *why = NULL;
+	int error = tls_server_new(l->tls.certificate, l->tls.key, out, &why);
+	return say_tls(l, error, why);
+}
+
+/* Where sites are published each has its certificate, by name; whoever names none of them is shown that of the site for whatever is asked for, or
+ * the first. The tag is the place among the listener's sites, from 1. */
+static int make_site_certificates(struct tls_server **out, const struct listen_settings *l)
+{
+	const struct listen_tls_settings *otherwise = &l->sites[0]->tls;
+	char *why = NULL;
+	for (unsigned i = 0; i < l->site_count; i++)
+		if (strcmp(l->sites[i]->host, "*") == 0)
+			otherwise = &l->sites[i]->tls;
+	int error = tls_server_new(otherwise->certificate, otherwise->key, out, &why);
+	for (unsigned i = 0; i < l->site_count && !error; i++)
+		error = tls_server_add(*out, l->sites[i]->host, l->sites[i]->tls.certificate, l->sites[i]->tls.key, i + 1,
+		                       &why);
+	return say_tls(l, error, why);
+}
+
 static int make_listen_tls(struct edition *e)
 {
 	const struct settings *s = e->settings;
@@ -83,9 +106,10 @@ static int make_listen_tls(struct edition *e)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->listen_count; i++) {
 		const struct listen_settings *l = &s->listens[i];
-		if (!l->tls.on)
-			continue;
-		int error = listen_tls_new(e, l, l->role == ROLE_SITE ? &l->sites[0]->tls : &l->tls);
+		int error = 0;
+		if (l->tls.on)
+			error = l->role == ROLE_SITE ? make_site_certificates(&e->listen_tls[i], l)
+			                             : make_one_certificate(&e->listen_tls[i], l);
 		if (error)
 			return error;
 	}

@@ -3,8 +3,8 @@
 #include "proxy/publish.h"
 
 #include "base/counters.h"
+#include "base/map.h"
 #include "http/hop.h"
-#include "net/tls.h"
 #include "proxy/broken_proxy.h"
 #include "proxy/client_auth.h"
 #include "proxy/forward.h"
@@ -64,10 +64,20 @@ static enum step refuse_place(struct exchange *x, const struct place_refusal *wh
 	return end_with(x, why->end, 0, why->detail);
 }
 
+/* A connection made by name for one site is not used to ask for another with a certificate of its own: the client has not verified that, and what
+ * its sign-in is bound to would be somebody else's (RFC 9110 section 7.4). */
+static bool is_misdirected(const struct exchange *x)
+{
+	uint64_t shown = x->client->certificate;
+	return shown && shown != hash_bytes(span_of(x->place.site->tls.certificate));
+}
+
 static enum step enter(struct exchange *x)
 {
 	const struct directory_settings *d = x->place.directory;
 	bool tls = is_over_tls(x);
+	if (is_misdirected(x))
+		return end_with(x, END_SITE_MISDIRECTED, 0, NULL);
 	if (!access_has_address(&d->clients, &x->record.client))
 		return end_with(x, END_SITE_CLIENT_NOT_ALLOWED, 0, NULL);
 	if (d->tls == DIRECTORY_TLS_REQUIRED && !tls)
