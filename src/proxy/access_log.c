@@ -11,10 +11,8 @@ struct line {
 	int64_t duration_us;
 	enum log_text format;
 	bool query;
+	size_t whole_most; /* of the values that are written whole or not at all */
 };
-
-/* IIS writes "..." for a value that is longer. What is written whole may take a few bytes of room more than its length. */
-enum { WHOLE_MOST = 4096, WHOLE_SPARE = 16 };
 
 enum log_field {
 #define X(id, name, most, sentence) LOG_FIELD_##id,
@@ -33,8 +31,18 @@ static const size_t most[] = {
 #define X(id, name, bytes, sentence) +(bytes) + (int)sizeof(name) + 6
 _Static_assert(2 ACCESS_FIELDS(X) <= ACCESS_LINE, "a line of the longest values has room");
 #undef X
-#define X(id, name, bytes, sentence) +(bytes) + 1
+
+/* GoAccess reads no longer lines, their end included: it would take the rest for another one. */
+enum { IIS_LINE = 4095 };
+
+/* IIS writes "..." for a value that is longer than 4096 bytes. So do we for the four that are ours to bound, and for shorter ones
+ * where the line would be too long otherwise. What is written whole may take a few bytes of room more than its length. */
+enum { WHOLE_MOST = 4096, WHOLE_LEAST = 256, WHOLE_VALUES = 4, WHOLE_SPARE = 16, BACKSLASH_SPARE = 2 };
+
+#define X(id, name, bytes, sentence) +(bytes) + 1 + BACKSLASH_SPARE
 _Static_assert(sizeof("#Remark: ") IIS_FIELDS(X) + WHOLE_SPARE <= ACCESS_LINE, "so has one in the format of IIS");
+_Static_assert(sizeof("#Remark: ") IIS_FIELDS(X) - WHOLE_VALUES * (WHOLE_MOST - WHOLE_LEAST) <= IIS_LINE,
+               "which can be made short enough");
 #undef X
 
 /* ---- Kinds of values */
@@ -103,7 +111,7 @@ static void put_target(struct line *l, enum log_field f, struct span uri)
 /* As IIS: whole or not at all. */
 static void put_whole(struct line *l, struct span before, struct span after)
 {
-	if (before.n + after.n > WHOLE_MOST) {
+	if (before.n + after.n > l->whole_most) {
 		l->at = add_span(l->at, SPAN("..."));
 	} else if (before.n + after.n == 0) {
 		put_none(l);
@@ -447,15 +455,32 @@ static void put_w3c(struct line *l)
 	l->at--;
 }
 
-static void put_iis(struct line *l)
+/* Columns of a remark have tabs between them: AWStats would take a line with as many words as its own columns for one, mark or not. */
+static void put_iis_fields(struct line *l)
 {
-	if (is_remark(l->record))
+	char separator = ' ';
+	if (is_remark(l->record)) {
 		l->at = add_span(l->at, SPAN("#Remark: "));
+		separator = '\t';
+	}
 	for (size_t i = 0; i < IIS_FIELDS_COUNT; i++) {
 		iis_fields[i](l);
-		*l->at++ = ' ';
+		if (l->at[-1] == '\\') /* GoAccess would take the blank behind it for a part of the value */
+			l->at = add_span(l->at - 1, SPAN("%5C"));
+		*l->at++ = separator;
 	}
 	l->at--;
+}
+
+static void put_iis(struct line *l)
+{
+	char *begin = l->at;
+	put_iis_fields(l);
+	for (l->whole_most = WHOLE_MOST / 2; l->at - begin >= IIS_LINE; l->whole_most /= 2) {
+		ASSERT(l->whole_most >= WHOLE_LEAST);
+		l->at = begin;
+		put_iis_fields(l);
+	}
 }
 
 void access_log_line(const struct log_settings *s, const struct record *r, int64_t duration_us, struct buf *to)
@@ -467,7 +492,8 @@ void access_log_line(const struct log_settings *s, const struct record *r, int64
 	                 .row = &end_reason_table[r->end],
 	                 .duration_us = duration_us,
 	                 .format = s->format == LOG_JSON ? LOG_TEXT_JSON : LOG_TEXT_W3C,
-	                 .query = s->query};
+	                 .query = s->query,
+	                 .whole_most = WHOLE_MOST};
 	if (s->format == LOG_JSON)
 		put_json(&l);
 	else if (s->format == LOG_IIS)

@@ -268,13 +268,39 @@ static void what_iis_finds_too_long_is_three_dots(void **state)
 	static char longest[4098];
 	memset(longest, 'a', sizeof(longest) - 1);
 	struct record r = site_record();
-	r.stem = r.query = r.user_agent = r.referer = span_make(longest, 4096);
-	assert_int_equal(iis_value_of(line_of(&iis_query, &r), "cs-uri-stem").n, 4096);
-	assert_int_equal(iis_value_of(line_of(&iis_query, &r), "cs(User-Agent)").n, 4096);
 	r.stem = r.query = r.user_agent = r.referer = span_make(longest, 4097);
 	static const char *const names[] = {"cs-uri-stem", "cs-uri-query", "cs(User-Agent)", "cs(Referer)"};
 	for (int i = 0; i < 4; i++)
 		assert_iis(&iis_query, &r, names[i], "...");
+}
+
+/* GoAccess' buffer for a line has 4096 bytes. */
+static void a_long_line_is_kept_within_what_readers_take(void **state)
+{
+	static char longest[4098];
+	memset(longest, 'a', sizeof(longest) - 1);
+	for (size_t n = 0; n <= 4096; n++) {
+		struct record r = site_record();
+		r.query = span_make(longest, n);
+		size_t alone = strlen(line_of(&iis_query, &r));
+		assert_true(alone < 4095);
+		if (n > 0 && n <= 2048)
+			assert_int_equal(iis_value_of(line_of(&iis_query, &r), "cs-uri-query").n, n);
+		r.stem = r.user_agent = r.referer = r.query;
+		assert_true(strlen(line_of(&iis_query, &r)) < 4095);
+		r.method = SPAN("FOO");
+		assert_true(strlen(line_of(&iis_query, &r)) < 4095);
+	}
+}
+
+static void a_value_never_ends_in_a_backslash(void **state)
+{
+	struct record r = site_record();
+	r.user_agent = r.query = r.referer = SPAN("x\\\\");
+	r.user = SPAN("CORP\\");
+	assert_iis(&iis_query, &r, "cs(User-Agent)", "x\\%5C");
+	assert_iis(&iis_query, &r, "cs-uri-query", "x\\%5C");
+	assert_iis(&iis_query, &r, "cs-username", "CORP%5C");
 }
 
 static void blanks_and_what_cannot_be_printed_become_plus_in_iis_lines(void **state)
@@ -304,7 +330,7 @@ static void what_no_reader_would_count_is_a_remark(void **state)
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		r.method = span_of(methods[i]);
 		const char *line = line_of(&iis, &r);
-		assert_memory_equal(line, "#Remark: 2026-11-22 01:35:02 192.0.2.1 ", 39);
+		assert_memory_equal(line, "#Remark: 2026-11-22\t01:35:02\t192.0.2.1\t", 39);
 	}
 	r = site_record();
 	r.method = SPAN("PROPFIND");
@@ -324,7 +350,14 @@ static void assert_iis_is_whole(struct record *r)
 {
 	unsigned count;
 	access_log_iis_fields(&count);
-	assert_int_equal(count_values(line_of(&iis_query, r)), count + 1); /* a remark, since the method is strange */
+	const char *remark = line_of(&iis_query, r); /* since the method is strange */
+	unsigned tabs = 0;
+	for (const char *c = remark; *c; c++) {
+		tabs += *c == '\t';
+		assert_true(*c == '\t' || ((unsigned char)*c >= 0x20 && *c != 0x7f));
+	}
+	assert_int_equal(tabs + 1, count);
+	assert_int_equal(count_values(remark), 2);
 	r->method = SPAN("GET");
 	const char *line = line_of(&iis_query, r);
 	assert_int_equal(count_values(line), count);
@@ -500,6 +533,8 @@ int main(void)
 		cmocka_unit_test(its_header_begins_as_that_of_iis),
 		cmocka_unit_test(without_a_site_stem_and_query_are_those_of_the_target),
 		cmocka_unit_test(what_iis_finds_too_long_is_three_dots),
+		cmocka_unit_test(a_long_line_is_kept_within_what_readers_take),
+		cmocka_unit_test(a_value_never_ends_in_a_backslash),
 		cmocka_unit_test(blanks_and_what_cannot_be_printed_become_plus_in_iis_lines),
 		cmocka_unit_test(a_connection_that_ended_without_a_status_is_400_604),
 		cmocka_unit_test(what_no_reader_would_count_is_a_remark),
