@@ -255,7 +255,7 @@ static const struct mistake {
 		{"site: twice", "application hr { member \"http://10.0.0.7:8080\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} } site \"X\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} }\n" LISTEN,
          "t.conf:1: error: a site is named like \"intranet.example\" in small letters, \"*.example\", or \"*\" for whatever is asked for; \"X\" is none\n"},
 		{"site: directory prefix", "application hr { member \"http://10.0.0.7:8080\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} directory \"/a\" { } }\n" LISTEN,
-         "t.conf:1: error: a directory is written like \"/public/\": from / to /, of letters, digits and -._~, not \"/a\"\n"},
+         "t.conf:1: error: a directory is written like \"/public/\": from / to /, of letters, digits and -._~, with no dot or blank at the end of a name, not \"/a\"\n"},
 		{"site: directory twice", "application hr { member \"http://10.0.0.7:8080\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} directory \"/a/\" { } directory \"/A/\" { } }\n" LISTEN,
          "t.conf:1: error: directory /A/ is the one in t.conf:1 again (case does not tell them apart)\n"},
 		{"site: both kinds of content", "application hr { member \"http://10.0.0.7:8080\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} sign-on = {anonymous} directory \"/\" { application = hr files = \"/srv\" } }\n" LISTEN,
