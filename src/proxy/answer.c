@@ -21,6 +21,8 @@ static bool is_leg(const struct exchange *x)
 static bool drain_request(struct exchange *x)
 {
 	uint64_t limit = is_leg(x) ? UINT64_MAX : x->settings->limits.drain_body;
+	if (x->place.directory && x->place.directory->body && x->place.directory->body < limit)
+		limit = x->place.directory->body;
 	const struct framing *f = &x->request_framing;
 	if (f->kind == BODY_NONE || (f->kind == BODY_LENGTH && f->length == 0))
 		return true;

@@ -292,8 +292,10 @@ static enum step no_member_left(struct exchange *x, unsigned tried, const struct
 		x->record.detail = first->detail;
 		return end_with(x, first->reason, first->error, NULL);
 	}
+	if (tried > 1)
+		reason = x->route.via == VIA_APPLICATION ? END_SITE_NO_SERVER : END_NO_MEMBER;
 	if (!x->route.upstream->or_direct)
-		return end_with(x, tried > 1 ? END_NO_MEMBER : reason, error, NULL);
+		return end_with(x, reason, error, NULL);
 	x->route.via = VIA_DIRECT;
 	x->record.hop = "direct";
 	return connect_direct(x);

@@ -41,6 +41,7 @@ static enum step deliver_ended(struct exchange *x, const struct transfer *t)
 		return cut_with(x, END_CLIENT_CLOSED, t->error);
 	case TRANSFER_SINK_SLOW:
 		return cut_with(x, END_RESPONSE_WRITE_TIMEOUT, t->error);
+	case TRANSFER_TOO_LARGE: /* nothing limits an answer */
 	case TRANSFER_TOLD:
 		break;
 	}

@@ -226,8 +226,9 @@ static bool note_intermediary(struct exchange *x)
 	bool new_here = !client->shared && !client->intermediary && (forwarded || head_has(h, FIELD_VIA));
 	client->shared |= new_here;
 	uint64_t who = 0;
-	if (forwarded)
-		who = hash_bytes(head_value(h, FIELD_X_FORWARDED_FOR)) ^ hash_bytes(head_value(h, FIELD_FORWARDED)) << 1;
+	for (unsigned i = 0; forwarded && i < h->count; i++) /* each proxy may have added a line of its own */
+		if (h->fields[i].id == FIELD_FORWARDED || h->fields[i].id == FIELD_X_FORWARDED_FOR)
+			who = who * 31 + hash_bytes(field_value(&h->fields[i]));
 	bool changed = client->requests > 1 && (new_here || who != client->forwarded_for);
 	client->forwarded_for = who;
 	if (changed)

@@ -22,13 +22,15 @@ bool comes_through_broken_proxy(const struct exchange *x)
 	return broken_proxy_known(broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA)));
 }
 
-/* A balancer that is named says who its client is: the last address, which it added itself. */
+/* A balancer that is named says who its client is: the last address, which it added itself, to the last line or as a line of its own. */
 static void believe_intermediary(struct exchange *x)
 {
-	struct span list = head_value(&x->request, FIELD_X_FORWARDED_FOR), one, last = SPAN_NONE;
+	struct span list, one, last = SPAN_NONE;
 	struct addr from;
-	while (span_next(&list, ',', &one))
-		last = span_trim(one);
+	for (unsigned i = 0; i < x->request.count; i++)
+		if (x->request.fields[i].id == FIELD_X_FORWARDED_FOR)
+			for (list = field_value(&x->request.fields[i]); span_next(&list, ',', &one);)
+				last = span_trim(one);
 	if (x->client->intermediary && last.n && addr_parse(last, 0, &from) == 0)
 		x->record.client = from;
 }
@@ -55,7 +57,12 @@ static enum step refuse_method(struct exchange *x)
 {
 	x->close_client = true;
 	x->extra_fields = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
-	return end_with(x, END_METHOD_NOT_ALLOWED, 0, "a published site opens no tunnels");
+	return end_with(x, END_METHOD_NOT_ALLOWED, 0, "a published site opens no tunnels, and does not echo requests");
+}
+
+static bool is_scheme_of_web(struct span scheme)
+{
+	return span_eq_nocase(scheme, SPAN("http")) || span_eq_nocase(scheme, SPAN("https"));
 }
 
 static enum step refuse_place(struct exchange *x, const struct place_refusal *why)
@@ -93,9 +100,12 @@ enum step identify_place(struct exchange *x)
 {
 	struct place_refusal why = {.end = END_SITE_UNKNOWN};
 	unsigned times;
-	if (x->request.method == METHOD_CONNECT)
+	if (x->request.method == METHOD_CONNECT ||
+	    x->request.method == METHOD_TRACE) /* an echo would show what we tell the application */
 		return refuse_method(x);
 	enum parse_fault fault = read_host(x);
+	if (fault == PARSE_OK && x->target.form == TARGET_ABSOLUTE && !is_scheme_of_web(x->target.scheme))
+		fault = PARSE_SCHEME;
 	if (fault != PARSE_OK) {
 		x->close_client = true;
 		COUNT(requests_malformed_total);

@@ -21,6 +21,8 @@ void note_answer_of_application(struct exchange *x);
 
 /* Takes out of the request what only we may say: who the user is, from where he comes; in whatever spelling. */
 void publish_drop_forged(struct exchange *x);
+/* Whether a field of this name is one of those, or could be taken for one that is known under another spelling. */
+bool publish_is_forged(struct span name);
 /* Adds it, with the user's name and groups. */
 void publish_write_request(struct exchange *x, struct buf *to);
 /* Writes Location and the domain of cookies as the client must see them, in place of the lines of the head; takes out what is not for it. */

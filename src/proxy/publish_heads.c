@@ -31,20 +31,30 @@ static bool name_is(struct span name, const char *like)
 	return name.n == strlen(like) && name_begins(name, like);
 }
 
-/* Names that applications believe to come from the server in front of them. */
+/* Names that applications believe to come from the server in front of them: Fairlead, or one that did its work before. */
 static bool is_ours_to_say(struct span name)
 {
-	static const char *const whole[] = {"forwarded",       "x-real-ip",     "x-client-ip",     "client-ip",
-	                                    "true-client-ip",  "remote-user",   "remote-groups",   "remote-addr",
-	                                    "auth-user",       "x-auth-user",   "x-webauth-user",  "x-original-url",
-	                                    "x-original-uri",  "x-rewrite-url", "x-original-host", "x-arr-log-id",
-	                                    "front-end-https", "proxy",         "logon-user",      "x-logon-user"};
-	if (name_begins(name, "x-forwarded") || name_begins(name, "x-remote"))
-		return true;
+	static const char *const families[] = {"x-forwarded",  "x-remote",       "x-original-",          "x-auth-request-",
+	                                       "x-ssl-client", "ssl-client",     "x-client-cert",        "x-authenticated-",
+	                                       "x-arr-",       "ms-aspnetcore-", "x-ms-client-principal"};
+	static const char *const whole[] = {"forwarded",      "x-real-ip",    "x-client-ip",     "client-ip",
+	                                    "true-client-ip", "remote-user",  "remote-groups",   "remote-addr",
+	                                    "auth-user",      "x-auth-user",  "x-webauth-user",  "x-cluster-client-ip",
+	                                    "x-rewrite-url",  "x-host",       "front-end-https", "proxy",
+	                                    "logon-user",     "x-logon-user", "auth-type",       "remote-host"};
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (name_begins(name, families[i]))
+			return true;
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
 		if (name_is(name, whole[i]))
 			return true;
 	return false;
+}
+
+/* Known fields have one spelling; "Content_Length" and its likes would be taken for the real ones. */
+bool publish_is_forged(struct span name)
+{
+	return is_ours_to_say(name) || memchr(name.p, '_', name.n) != NULL;
 }
 
 void publish_drop_forged(struct exchange *x)
@@ -52,9 +62,7 @@ void publish_drop_forged(struct exchange *x)
 	for (unsigned i = 0; i < x->request.count; i++) {
 		struct field *f = &x->request.fields[i];
 		bool consumed = x->policy && (f->id == FIELD_AUTHORIZATION || name_is(field_name(f), "authorization"));
-		/* Known fields have one spelling; "Content_Length" and its likes would be taken for the real ones. */
-		bool alias = f->id == FIELD_OTHER && memchr(f->line, '_', f->name_n) != NULL;
-		if (consumed || alias || is_ours_to_say(field_name(f)))
+		if (consumed || publish_is_forged(field_name(f)))
 			f->dropped = true;
 	}
 }
@@ -109,13 +117,15 @@ static void write_user(struct exchange *x, struct buf *to)
 static void write_way(struct exchange *x, struct buf *to)
 {
 	char from[ADDR_TEXT];
-	struct span before = x->client->intermediary ? head_value(&x->request, FIELD_X_FORWARDED_FOR) : SPAN_NONE;
 	bool tls = x->client->stream.tls != NULL;
 	addr_format(&x->client->from, false, from);
 	bool v6 = strchr(from, ':') != NULL;
 	buf_add(to, SPAN("X-Forwarded-For: "));
-	if (before.n) {
-		buf_add(to, before);
+	for (unsigned i = 0; x->client->intermediary && i < x->request.count; i++) {
+		const struct field *before = &x->request.fields[i];
+		if (before->id != FIELD_X_FORWARDED_FOR || field_value(before).n == 0)
+			continue;
+		buf_add(to, field_value(before));
 		buf_add(to, SPAN(", "));
 	}
 	buf_adds(to, from);

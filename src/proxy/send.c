@@ -2,6 +2,7 @@
 #include "base/counters.h"
 #include "proxy/forward.h"
 #include "proxy/heads.h"
+#include "proxy/publish.h"
 
 /* Runs beside the answer. When the client's side fails there will be no complete request: the server side is cut, so that whoever waits for
  * the answer wakes up and finds out why. */
@@ -56,6 +57,9 @@ enum step send_ended(struct exchange *x, const struct transfer *t)
 		x->close_client = true;
 		COUNT(requests_malformed_total);
 		return end_with(x, END_REQUEST_BODY_MALFORMED, 0, parse_fault_text(x->request_body.fault));
+	case TRANSFER_TOO_LARGE:
+		x->close_client = true;
+		return end_with(x, END_SITE_BODY_TOO_LARGE, 0, NULL);
 	case TRANSFER_SINK_SLOW:
 		return end_with(x, END_REQUEST_WRITE_TIMEOUT, t->error, NULL);
 	case TRANSFER_TOLD:
@@ -93,6 +97,10 @@ enum step send_request(struct exchange *x)
 	                     .read_ms = x->settings->timeouts.request_body,
 	                     .write_ms = x->settings->timeouts.write,
 	                     .prefix = buf_span(&b)};
+	if (is_published(x)) {
+		t.most = x->place.directory->body;
+		t.refuses_trailer = publish_is_forged;
+	}
 	bool over = transfer_begin(&t);
 	lent_give_back(&head);
 	if (over)

@@ -35,7 +35,7 @@ static void put_payload(struct transfer *t, struct batch *b, struct span data)
 }
 
 /* The fields of a trailer section that may be forwarded, moved together in place. */
-static struct span trailers_kept(struct span raw)
+static struct span trailers_kept(const struct transfer *t, struct span raw)
 {
 	char *to = (char *)(uintptr_t)raw.p;
 	const char *at = raw.p, *end = raw.p + raw.n;
@@ -45,7 +45,8 @@ static struct span trailers_kept(struct span raw)
 		if (!newline || !colon)
 			break;
 		size_t n = (size_t)(newline + 1 - at);
-		if (trailer_field_allowed(span_make(at, (size_t)(colon - at)))) {
+		struct span name = span_make(at, (size_t)(colon - at));
+		if (trailer_field_allowed(name) && !(t->refuses_trailer && t->refuses_trailer(name))) {
 			memmove(to, at, n);
 			to += n;
 		}
@@ -59,7 +60,7 @@ static void put_end(struct transfer *t, struct batch *b, struct span trailers)
 	if (!t->chunked)
 		return;
 	put(b, "0\r\n", 3);
-	trailers = trailers_kept(trailers);
+	trailers = trailers_kept(t, trailers);
 	put(b, trailers.p, trailers.n);
 	put(b, "\r\n", 2);
 }
@@ -116,6 +117,8 @@ static bool step_write(struct transfer *t)
 	if (!t->prefix_sent)
 		put(&b, t->prefix.p, t->prefix.n);
 	enum body_step step = gather(t, &b);
+	if (t->most && t->reader->total > t->most)
+		return ended(t, TRANSFER_TOO_LARGE, 0);
 	if (b.bytes > 0) {
 		int error = stream_write(t->to, b.iov, b.count, clock_after(worker_now(), t->write_ms));
 		if (error)

@@ -13,6 +13,7 @@ enum transfer_end {
 	TRANSFER_SOURCE_FAILED,
 	TRANSFER_SOURCE_SLOW,
 	TRANSFER_MALFORMED, /* reader->fault */
+	TRANSFER_TOO_LARGE, /* more than `most`: what made it so was not sent */
 	TRANSFER_SINK_FAILED,
 	TRANSFER_SINK_SLOW,
 	TRANSFER_TOLD, /* cancelled */
@@ -25,6 +26,8 @@ struct transfer {
 	bool chunked;              /* write chunks; else the payload as it is */
 	int64_t read_ms, write_ms; /* without progress */
 	struct span prefix;        /* a head to send first, in the same write as the first piece */
+	uint64_t most;             /* bytes of payload; 0: any number. What announces its length was looked at before */
+	bool (*refuses_trailer)(struct span name); /* beyond those that are never forwarded; NULL: no others */
 	/* out */
 	enum transfer_end end;
 	int error; /* -errno behind it */

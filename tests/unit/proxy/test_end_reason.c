@@ -75,6 +75,7 @@ static const struct {
 	{END_PARENT_CLOSED_SIGN_IN, "the same"},
 	{END_PARENT_SIGN_IN_FAILED, "the same"},
 	{END_PARENT_SIGN_IN_HELD, "the same"},
+	{END_SITE_NO_SERVER, "502.4, as Internet Information Services and its request routing say it"},
 };
 
 static bool may_differ(unsigned end)
