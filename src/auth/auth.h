@@ -66,6 +66,8 @@ struct identity *identity_new(const struct identity *like);
 	  "the verifier could not be asked: no domain controller, no winbind, no keytab")                                 \
 	X(PIPE_UNREADABLE, "winbind-pipe-unreadable", 5,                                                                  \
 	  "winbind's privileged pipe cannot be read: add the user to winbindd_priv")                                      \
+	X(TOO_MANY_FAILURES, "too-many-failures", 1909,                                                                   \
+	  "this account has failed too often from this address, so nobody is asked about it for a while")                 \
 	X(NO_VERIFIER, "no-verifier", 1326, "no accounts block is responsible for the domain that was named")             \
 	X(NO_MEMORY, "no-memory", 8, "no memory")
 

@@ -250,9 +250,11 @@ struct timeout_settings {
 	int64_t write;         /* without progress while sending */
 	int64_t handshake;     /* TLS towards servers */
 	int64_t resolve;
-	int64_t sign_in_age; /* of a client; then he is asked again */
-	int64_t sign_in;     /* for verifying a client, the queue included */
-	int64_t pool_idle;   /* an idle connection is kept this long */
+	int64_t sign_in_leg;      /* between our challenge and its answer */
+	int64_t sign_in_failures; /* from the first failure of a pair of client and account to a new count */
+	int64_t sign_in_age;      /* of a client; then he is asked again */
+	int64_t sign_in;          /* for verifying a client, the queue included */
+	int64_t pool_idle;        /* an idle connection is kept this long */
 };
 
 struct limit_settings {
@@ -264,6 +266,8 @@ struct limit_settings {
 	uint64_t pool_idle_per_server;        /* per worker */
 	uint64_t drain_body;                  /* of a request body that is read and dropped to keep a connection */
 	uint64_t dns_entries;
+	uint64_t sign_in_failures; /* of one account from one address, in timeouts.sign_in_failures; 0: no limit */
+	uint64_t sign_in_pairs;    /* of account and address that are remembered */
 	uint64_t pipelined;
 	uint64_t files_kept, files_memory; /* of published folders, per worker: how many, and bytes of memory */
 	uint64_t file_in_memory;           /* bytes; larger ones are kept open */

@@ -362,6 +362,10 @@ static const struct setting timeout_rows[] = {
 	       "How long a sign-in of a client on one connection is believed before he is asked again."),
 	NUMBER("sign-in", TIME, timeout_settings, sign_in, 100, 10 * MINUTE, "15s",
            "For verifying who a client is, the wait for a free thread included; then 503."),
+	NUMBER("sign-in-leg", TIME, timeout_settings, sign_in_leg, 1000, 10 * MINUTE, "30s",
+	       "Between a challenge of ours and the client's answer to it; then the connection is closed."),
+	NUMBER("sign-in-failures", TIME, timeout_settings, sign_in_failures, 1000, 7 * DAY, "15m",
+	       "How long failures to sign in are counted, from the first of them on; see sign-in-failures in limits."),
 	NUMBER("resolve", TIME, timeout_settings, resolve, 10, 10 * MINUTE, "5s",
 	       "For the look-up of a name."),
 	NUMBER("pool-idle", TIME, timeout_settings, pool_idle, 10, DAY, "1m",
@@ -390,6 +394,12 @@ static const struct setting limit_rows[] = {
 	       "Of a request body that is read and dropped to keep a connection."),
 	NUMBER("dns-entries", COUNT, limit_settings, dns_entries, 0, 10000000, "10000",
 	       "Names remembered with their addresses."),
+	NUMBER("sign-in-failures", COUNT, limit_settings, sign_in_failures, 0, 1000000, "8",
+	       "Failures of one account to sign in from one address, by Basic or NTLM, within sign-in-failures in timeouts; "
+	       "then it is refused there without asking, so that guessing is slow and locks no account of a domain. The account "
+	       "counts without its domain. 0 for no limit."),
+	NUMBER("sign-in-pairs", COUNT, limit_settings, sign_in_pairs, 1000, 100000000, "65536",
+	       "Pairs of account and address whose failures are remembered; beyond it the oldest are forgotten."),
 	NUMBER("pipelined", COUNT, limit_settings, pipelined, 1, 1000, "16",
 	       "Requests taken from a client before the first is answered."),
 	NUMBER("files-kept", COUNT, limit_settings, files_kept, 0, 1000000, "1024",

@@ -123,6 +123,8 @@ static void client_serve(void *arg)
 	}
 	lent_give_back(&in);
 	client->fiber = NULL;
+	if (client_auth_in_handshake(&client->auth) && service_self()->lease->settings->timeouts.sign_in_leg < idle_ms)
+		idle_ms = service_self()->lease->settings->timeouts.sign_in_leg;
 	if (next == NEXT_REST && (!client->close_soon || pin_set_in_handshake(&client->pins)))
 		client_rest(client, idle_ms);
 	else

@@ -10,11 +10,14 @@
 #include "net/fiber.h"
 #include "net/offload.h"
 #include "proxy/broken_proxy.h"
+#include "proxy/failures.h"
 #include "proxy/sign_on.h"
 
 /* sc-win32-status of the normal legs, as Internet Information Services writes them. */
 #define ERROR_ACCESS_DENIED 5u
 #define SEC_E_NO_CREDENTIALS 2148074254u
+
+enum { LOOK_AGAIN_MS = 20 };
 
 void client_auth_fini(struct client_auth *auth)
 {
@@ -61,7 +64,8 @@ struct verification {
 	size_t text_n;
 	struct challenge credentials;
 	struct acceptor_answer answer;
-	char text[]; /* what the credentials' spans point to */
+	struct failures_attempt attempt; /* told how it went by the thread, which knows also when nobody waits any more */
+	char text[];                     /* what the credentials' spans point to */
 };
 
 static void verification_unref(void *arg)
@@ -69,6 +73,7 @@ static void verification_unref(void *arg)
 	struct verification *v = arg;
 	if (!ref_drop(&v->ref))
 		return;
+	failures_tell(&v->attempt, FAILURES_UNDECIDED, clock_mono());
 	acceptor_free(v->acceptor);
 	identity_unref(v->answer.who);
 	buf_fini(&v->answer.token);
@@ -77,10 +82,18 @@ static void verification_unref(void *arg)
 	free(v);
 }
 
+static enum failures_outcome outcome_of(const struct acceptor_answer *answer)
+{
+	return answer->step == AUTH_STEP_DONE                                                 ? FAILURES_RIGHT
+	       : answer->reason == AUTH_WRONG_PASSWORD || answer->reason == AUTH_NO_SUCH_USER ? FAILURES_WRONG
+	                                                                                      : FAILURES_UNDECIDED;
+}
+
 static void verify(void *arg)
 {
 	struct verification *v = arg;
 	acceptor_step(v->acceptor, &v->credentials, &v->answer);
+	failures_tell(&v->attempt, outcome_of(&v->answer), clock_mono());
 }
 
 static struct verification *verification_new(const struct challenge *c)
@@ -99,7 +112,8 @@ static struct verification *verification_new(const struct challenge *c)
 }
 
 /* On a thread of the lane. The acceptor goes along and comes back, unless the thread overruns its time: then it is the thread's. */
-static int verify_elsewhere(struct exchange *x, const struct challenge *c, struct acceptor_answer *answer)
+static int verify_elsewhere(struct exchange *x, const struct challenge *c, struct failures_attempt *attempt,
+                            struct acceptor_answer *answer)
 {
 	struct client_auth *auth = &x->client->auth;
 	struct verification *v = verification_new(c);
@@ -107,6 +121,8 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 		return -ENOMEM;
 	v->acceptor = TAKE(auth->acceptor);
 	v->edition = edition_ref(auth->edition);
+	v->attempt = *attempt;
+	attempt->counts = false;
 	ref_take(&v->ref);
 	int error = offload(service_self()->process->sign_in_lane, verify, v, verification_unref,
 	                    clock_after(worker_now(), x->settings->timeouts.sign_in));
@@ -117,6 +133,30 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 	}
 	verification_unref(v);
 	return error;
+}
+
+/* True: it may be verified. Else *error, or an answer that refuses it. */
+static bool may_be_verified(struct exchange *x, const struct challenge *c, struct failures_attempt *attempt,
+                            struct acceptor_answer *answer, int *error)
+{
+	const struct settings *s = x->settings;
+	mono_ms deadline = clock_after(worker_now(), s->timeouts.sign_in);
+	enum failures_verdict verdict = FAILURES_GO;
+	*attempt = (struct failures_attempt){.limits = {(unsigned)s->limits.sign_in_failures, s->timeouts.sign_in_failures,
+	                                                (unsigned)s->limits.sign_in_pairs},
+	                                     .from = x->client->from};
+	*error = 0;
+	if (!claim_read(c, &attempt->claim))
+		return true;
+	while ((verdict = failures_ask(attempt, worker_now())) == FAILURES_WAIT && !*error)
+		*error = worker_now() >= deadline ? -EBUSY : fiber_sleep(LOOK_AGAIN_MS);
+	if (verdict == FAILURES_REFUSE) {
+		acceptor_free(TAKE(x->client->auth.acceptor));
+		*answer = (struct acceptor_answer){
+			.step = AUTH_STEP_REFUSED, .reason = AUTH_TOO_MANY_FAILURES, .scheme = c->scheme};
+		answer->detail = arena_printf(&x->arena, "%.*s", (int)attempt->claim.n, attempt->claim.user);
+	}
+	return verdict == FAILURES_GO;
 }
 
 /* The policy lives in its edition: another edition is another policy. */
@@ -131,12 +171,20 @@ static int verify_credentials(struct exchange *x, const struct challenge *c, str
 		auth->policy = x->policy;
 		auth->acceptor = acceptor_new(x->policy, bind ? tls_stream_bindings(&x->client->stream) : SPAN_NONE);
 	}
+	struct failures_attempt attempt;
+	int error = 0;
 	if (!auth->acceptor)
 		return -ENOMEM;
-	if (acceptor_will_block(auth->acceptor, c))
-		return verify_elsewhere(x, c, answer);
-	acceptor_step(auth->acceptor, c, answer);
-	return 0;
+	if (!may_be_verified(x, c, &attempt, answer, &error))
+		return error;
+	if (acceptor_will_block(auth->acceptor, c)) {
+		error = verify_elsewhere(x, c, &attempt, answer);
+	} else {
+		acceptor_step(auth->acceptor, c, answer);
+		failures_tell(&attempt, outcome_of(answer), worker_now());
+	}
+	failures_tell(&attempt, FAILURES_UNDECIDED, worker_now()); /* if nobody has said more */
+	return error;
 }
 
 /* ---- what to offer */

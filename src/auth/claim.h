@@ -1,0 +1,18 @@
+/* Whom credentials claim to be, before anybody has verified it.
+ *
+ * Threads: any. Errors: false where no name is in them: first legs, Kerberos (where a ticket names its owner only to who has its key), what is malformed. */
+#ifndef FAIRLEAD_AUTH_CLAIM_H
+#define FAIRLEAD_AUTH_CLAIM_H
+
+#include "auth/challenge.h"
+#include "auth/name_fold.h"
+
+/* The user's name without its domain, as folded for comparing. A domain that is claimed chooses the verifier, and does not always: several forms name
+ * the same account. */
+struct claim {
+	unsigned n;
+	char user[NAME_MOST];
+};
+bool claim_read(const struct challenge *credentials, struct claim *out);
+
+#endif
