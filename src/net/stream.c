@@ -6,6 +6,7 @@
 #include "net/stream.h"
 
 #include <netinet/tcp.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "net/kernel.h"
@@ -211,9 +212,34 @@ static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t cou
 	return n;
 }
 
-static ssize_t write_tls(struct stream *s, const struct iovec *iov)
+/* As many pieces as fit, or the beginning of one. */
+static size_t gather(char *p, size_t room, const struct iovec *iov, size_t count)
 {
-	ssize_t n = tls_write(s, iov->iov_base, iov->iov_len);
+	size_t n = 0;
+	for (size_t i = 0; i < count && n < room; i++) {
+		size_t part = iov[i].iov_len < room - n ? iov[i].iov_len : room - n;
+		memcpy(p + n, iov[i].iov_base, part);
+		n += part;
+	}
+	return n;
+}
+
+/* One record, and so one segment, for a head and what comes behind it. After EAGAIN OpenSSL wants to see the same bytes
+ * again, at whatever place: the same pieces give them. */
+static ssize_t write_tls(struct stream *s, const struct iovec *iov, size_t count)
+{
+	struct lent l;
+	lent_init(&l);
+	ssize_t n;
+	if (count == 1 || iov->iov_len >= LENT_SIZE) {
+		n = tls_write(s, iov->iov_base, iov->iov_len);
+	} else {
+		int r = lent_take(&l);
+		if (r != 0)
+			return r;
+		n = tls_write(s, l.p, gather(l.p, l.size, iov, count));
+		lent_give_back(&l);
+	}
 	if (n == -EAGAIN)
 		s->watch.ready &= ~READY_OUT;
 	return n;
@@ -224,7 +250,7 @@ static ssize_t write_some(struct stream *s, const struct iovec *iov, size_t coun
 {
 	if (!(s->watch.ready & READY_OUT))
 		return -EAGAIN;
-	ssize_t n = s->tls ? write_tls(s, iov) : write_plain(s, iov, count);
+	ssize_t n = s->tls ? write_tls(s, iov, count) : write_plain(s, iov, count);
 	if (n > 0)
 		s->bytes_out += (uint64_t)n;
 	return n;

@@ -44,7 +44,8 @@ static int pour(void *arg)
 		size_t n = BULK - at < sizeof(block) ? BULK - at : sizeof(block);
 		for (size_t i = 0; i < n; i++)
 			block[i] = byte_at(at + i);
-		CHECK(stream_write_span(arg, span_make(block, n), worker_now() + 20000) == 0);
+		struct iovec pieces[] = {{block, 10}, {block + 10, 0}, {block + 10, 90}, {block + 100, n - 100}};
+		CHECK(stream_write(arg, pieces, 4, worker_now() + 20000) == 0);
 		at += n;
 	}
 	return stream_end_write(arg);

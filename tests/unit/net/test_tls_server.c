@@ -30,6 +30,7 @@ struct visit {
 	SSL_SESSION *session; /* to resume; replaced by the one it got */
 	/* What it met. */
 	bool welcome, resumed;
+	int more; /* bytes in the first record but for one */
 	int alert;
 	char shown[64]; /* common name */
 	char bindings[TLS_BINDINGS];
@@ -88,6 +89,7 @@ static void *client_thread(void *arg)
 	if (SSL_connect(ssl) == 1 && SSL_read(ssl, &c, 1) == 1) {
 		v->welcome = true;
 		v->resumed = SSL_session_reused(ssl);
+		v->more = SSL_pending(ssl);
 		note_certificate(v, ssl);
 		v->session = SSL_get1_session(ssl);
 		SSL_shutdown(ssl);
@@ -110,7 +112,8 @@ static void serve(void *arg)
 		snprintf(v->served, sizeof(v->served), "%.*s", (int)name.n, name.p ? name.p : "");
 		memcpy(v->ours, bindings.p, bindings.n);
 		v->ours_n = bindings.n;
-		CHECK(stream_write_span(&s, SPAN("!"), worker_now() + 5000) == 0);
+		struct iovec pieces[] = {{(char[]){"!"}, 1}, {(char[]){"head"}, 4}, {(char[]){"body"}, 4}};
+		CHECK(stream_write(&s, pieces, 3, worker_now() + 5000) == 0);
 	}
 	stream_close(&s);
 }
@@ -275,6 +278,19 @@ static void what_is_wrong_is_said(void **state)
 			fail_msg("said \"%s\", not \"%s\"", why, table[i].reason);
 		free(why);
 	}
+	tls_server_free(s);
+}
+
+/* ---- Bytes */
+
+static void a_head_and_its_body_are_one_record(void **state)
+{
+	struct tls_server *s = sites();
+	struct visit v = {.name = NULL};
+	visit(&v, s);
+	assert_true(v.welcome);
+	assert_int_equal(v.more, strlen("headbody"));
+	SSL_SESSION_free(v.session);
 	tls_server_free(s);
 }
 
@@ -448,6 +464,7 @@ int main(void)
 		cmocka_unit_test(an_asterisk_alone_is_for_every_name),
 		cmocka_unit_test(the_strict_refuse_unknown_names),
 		cmocka_unit_test(what_is_wrong_is_said),
+		cmocka_unit_test(a_head_and_its_body_are_one_record),
 		cmocka_unit_test(the_kind_of_key_that_the_client_can_use_is_shown),
 		cmocka_unit_test(sessions_outlive_the_server_that_made_them),
 		cmocka_unit_test(a_session_is_for_the_certificate_it_was_made_with),
