@@ -438,3 +438,19 @@ def test_curl_resumes_and_asks_by_date(site, tmp_path):
     assert copy.read_bytes() == content
     asked = subprocess.run([*options, "-z", "Sun, 06 Nov 1994 08:49:37 GMT", "-w", "%{http_code}", url], capture_output=True)
     assert asked.stdout == b"304"
+
+
+def test_what_only_some_may_see_is_for_no_shared_cache(site, lab):
+    accounts = f"{lab.folder('accounts-of-files')}/accounts"
+    subprocess.run([BINARY, "account", "add", "alice", "--file", accounts], input=b"Secret1\n", check=True, capture_output=True)
+    s = site(directory="sign-on = {ntlm, basic}  accounts = {local}", more=f'accounts local {{ file = "{accounts}" }}', start=False)
+    s.settings = s.settings.replace('directory "/pub/" {', 'directory "/pub/" { sign-on = {anonymous}')
+    s.write("x.txt", b"mine")
+    s.start()
+    alice = "Authorization: Basic YWxpY2U6U2VjcmV0MQ==\r\n"
+    assert s.ask("/x.txt", tls=True).status == 401
+    assert s.ask("/x.txt", alice).status == 401  # not in clear text
+    answer = s.ask("/x.txt", alice, tls=True)
+    assert (answer.status, answer.body, answer.get("Cache-Control")) == (200, b"mine", "private")
+    assert s.ask("/x.txt", alice + f"If-None-Match: {answer.get('ETag')}\r\n", tls=True).get("Cache-Control") == "private"
+    assert s.ask("/pub/x.txt").get("Cache-Control") is None
