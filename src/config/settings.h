@@ -250,11 +250,12 @@ struct timeout_settings {
 	int64_t write;         /* without progress while sending */
 	int64_t handshake;     /* TLS towards servers */
 	int64_t resolve;
-	int64_t sign_in_leg;      /* between our challenge and its answer */
-	int64_t sign_in_failures; /* from the first failure of a pair of client and account to a new count */
-	int64_t sign_in_age;      /* of a client; then he is asked again */
-	int64_t sign_in;          /* for verifying a client, the queue included */
-	int64_t pool_idle;        /* an idle connection is kept this long */
+	int64_t parent_sign_in_age; /* of a connection that we signed in to a parent */
+	int64_t sign_in_leg;        /* between our challenge and its answer */
+	int64_t sign_in_failures;   /* from the first failure of a pair of client and account to a new count */
+	int64_t sign_in_age;        /* of a client; then he is asked again */
+	int64_t sign_in;            /* for verifying a client, the queue included */
+	int64_t pool_idle;          /* an idle connection is kept this long */
 };
 
 struct limit_settings {

@@ -362,6 +362,9 @@ static const struct setting timeout_rows[] = {
 	       "How long a sign-in of a client on one connection is believed before he is asked again."),
 	NUMBER("sign-in", TIME, timeout_settings, sign_in, 100, 10 * MINUTE, "15s",
            "For verifying who a client is, the wait for a free thread included; then 503."),
+	NUMBER("parent-sign-in-age", TIME, timeout_settings, parent_sign_in_age, 1000, 30 * DAY, "1h",
+	       "How long a connection that Fairlead signed in to a parent is used for further requests. A changed password or keytab "
+	       "file ends it at once."),
 	NUMBER("sign-in-leg", TIME, timeout_settings, sign_in_leg, 1000, 10 * MINUTE, "30s",
 	       "Between a challenge of ours and the client's answer to it; then the connection is closed."),
 	NUMBER("sign-in-failures", TIME, timeout_settings, sign_in_failures, 1000, 7 * DAY, "15m",

@@ -166,6 +166,17 @@ static unsigned quota(const struct exchange *x, const struct member_settings *me
 	return most ? (most + x->settings->workers - 1) / x->settings->workers : 0;
 }
 
+/* One signed in with a secret that has changed since, or too long ago, ends here. */
+static struct upstream_conn *take_pooled(struct exchange *x, struct upstream_server *server)
+{
+	struct upstream_conn *conn;
+	while ((conn = upstream_pool_take(server)) != NULL && !upstream_sign_in_holds(x, conn)) {
+		COUNT(parent_sign_ins_ended_total);
+		upstream_conn_end(conn);
+	}
+	return conn;
+}
+
 /* A pooled connection, or room for a new one. False: *reason. */
 static bool find_place(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
                        enum end_reason *reason, int *error)
@@ -178,7 +189,7 @@ static bool find_place(struct exchange *x, const struct member_settings *member,
 		*reason = *error == -ETIMEDOUT ? END_TOO_BUSY : END_DRAINING;
 		return false;
 	}
-	x->conn = needs_fresh(x) ? NULL : upstream_pool_take(server);
+	x->conn = needs_fresh(x) ? NULL : take_pooled(x, server);
 	x->conn_reused = x->conn != NULL;
 	if (x->conn)
 		COUNT(server_connections_reused_total);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/map.h"
 #include "proxy/lockout.h"
 
 enum { TEXT_MOST = 4096, NT_HASH_DIGITS = 32, DIGEST = 32, KEYTAB_MOST = 256 * 1024 };
@@ -127,6 +128,25 @@ static int take_ticket(const struct credentials_settings *s, struct credentials 
 	return 0;
 }
 
+uint64_t credentials_generation(const struct credentials_settings *s)
+{
+	char path[4096];
+	struct stat about;
+	const char *file = secret_path(s, path, sizeof(path));
+	if (!file)
+		file = s->keytab;
+	if (!file || stat(file, &about) != 0)
+		return 0;
+	uint64_t marks[] = {about.st_dev,
+	                    about.st_ino,
+	                    (uint64_t)about.st_size,
+	                    (uint64_t)about.st_mtim.tv_sec,
+	                    (uint64_t)about.st_mtim.tv_nsec,
+	                    (uint64_t)about.st_ctim.tv_sec,
+	                    (uint64_t)about.st_ctim.tv_nsec};
+	return hash_bytes(span_make((const char *)marks, sizeof(marks))) | 1;
+}
+
 static int load_secret(const struct credentials_settings *s, struct credentials *c, char *at, size_t room, char *why,
                        size_t n)
 {
@@ -165,6 +185,7 @@ int credentials_load(const struct credentials_settings *s, const char *host, str
 	c->with.spn = spn;
 	c->with.keytab = s->keytab;
 	c->with.ccache = s->ccache;
+	c->generation = credentials_generation(s); /* before it is read: at worst a sign-in is made once too often */
 	int error = load_secret(s, c, secret, TEXT_MOST, why, n);
 	c->account = span_of(s->account);
 	c->fingerprint = lockout_fingerprint(c->account, c->secret);

@@ -12,6 +12,7 @@ struct credentials {
 	struct initiator_credentials with; /* scheme is set by the user of it */
 	uint64_t fingerprint;              /* of account and secret, for the lock-out guard and the pool */
 	struct span account, secret; /* what that is of: as set; the password or hash as written, or the keytab's digest */
+	uint64_t generation;         /* of the file that the secret stood in: see credentials_generation() */
 	bool is_ticket;              /* somebody else's: nothing that could be guessed wrong */
 	char *text;                  /* account and secret, one block */
 	size_t text_n;
@@ -22,5 +23,7 @@ struct credentials {
 MUST_CHECK int credentials_load(const struct credentials_settings *s, const char *host, struct credentials *out,
                                 char *why, size_t n);
 void credentials_fini(struct credentials *c);
+/* Another number once the file of the secret has been replaced or written to; 0 for one that stands in no file of ours. One look at the file. */
+uint64_t credentials_generation(const struct credentials_settings *s);
 
 #endif

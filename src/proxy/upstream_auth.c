@@ -427,6 +427,12 @@ static bool keep_basic(struct attempt *a)
 	return a->conn->authorization != NULL;
 }
 
+bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn)
+{
+	return !conn->signed_in || (worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age &&
+	                            conn->generation == credentials_generation(&x->route.upstream->credentials));
+}
+
 bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
                       enum end_reason *reason, int *error)
 {
@@ -453,6 +459,8 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 		enum outcome outcome = sign_in_by_any(&a, !unasked, error);
 		conclude(&a, outcome);
 		conn->signed_in = outcome == SIGNED_IN;
+		conn->generation = a.credentials.generation;
+		conn->signed_in_at = worker_now();
 		ok = a.keeps && (conn->signed_in || (outcome == NOT_ASKED && !unasked));
 		x->goes_unsigned = outcome == NOT_ASKED && !unasked && !a.keeps;
 		x->dial_again |= x->goes_unsigned;

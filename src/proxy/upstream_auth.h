@@ -11,6 +11,8 @@
 /* True: conn may be used (conn->signed_in says whether anybody asked). False: *reason, *error, and perhaps x->record.detail. */
 bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
                       enum end_reason *reason, int *error);
+/* Whether a connection from the pool may still be used: not if the secret has changed since it was signed in, or it is too old. */
+bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn);
 /* Whether this upstream has credentials of ours. */
 bool upstream_signs_in(const struct upstream_settings *u);
 

@@ -21,8 +21,10 @@ struct upstream_conn {
 	uint64_t number;    /* unique in the process */
 	uint32_t exchanges; /* that it has carried */
 	bool tainted;
-	bool relays;          /* leads to a parent that clients sign in to with their own credentials */
-	bool signed_in;       /* with credentials of ours, to the parent it leads to */
+	bool relays;         /* leads to a parent that clients sign in to with their own credentials */
+	bool signed_in;      /* with credentials of ours, to the parent it leads to */
+	uint64_t generation; /* of the secret that was used for that */
+	mono_ms signed_in_at;
 	unsigned char scheme; /* enum auth_scheme of that */
 	char *authorization;  /* a whole field line to send with every request: Basic; NULL: none. Wiped at the end */
 	struct addr addr;     /* whom it is connected to */

@@ -203,3 +203,29 @@ def test_a_directory_that_cannot_be_written_is_said_once(lab, child, secret, pag
     proofs_are(parent, 1)  # in memory it works all the same
     proxy.wait_event("the lock-out guard cannot")
     assert proxy.events().count("the lock-out guard cannot") == 1
+
+
+# ---- how long a connection stays signed in
+
+
+def test_a_changed_secret_ends_pooled_connections(child, secret, page, parent):
+    file = secret()
+    proxy = child(parent.port, file=file, workers=1)
+    assert [proxy.ask(absolute(page)).status for _ in range(3)] == [200] * 3
+    proofs_are(parent, 1)
+    with open(file, "w") as f:
+        f.write(WRONG + "\n")
+    must_be_12201(proxy.ask(absolute(page)), "parent-refused-us")
+    assert proxy.metric("parent_sign_ins_ended_total") == 1
+    with open(file, "w") as f:
+        f.write(PASSWORD + "\n")
+    assert [proxy.ask(absolute(page)).status for _ in range(3)] == [200] * 3
+    proofs_are(parent, 3)
+
+
+def test_a_connection_stays_signed_in_for_so_long(child, secret, page, parent):
+    proxy = child(parent.port, file=secret(), workers=1, timeouts="connect = 3s  head = 10s  parent-sign-in-age = 1s")
+    assert [proxy.ask(absolute(page)).status for _ in range(3)] == [200] * 3
+    assert proxy.metric("parent_sign_ins_total") == 1
+    wait_until(lambda: proxy.ask(absolute(page)).status == 200 and proxy.metric("parent_sign_ins_total") == 2, "a second sign-in", 5)
+    assert proxy.metric("parent_sign_ins_ended_total") == 1
