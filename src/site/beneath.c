@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,7 +50,9 @@ int beneath_probe(void)
 int beneath_root(const char *folder, unsigned how)
 {
 	/* The folder's own name is the administrator's: symbolic links in it are meant. */
-	return open_how(AT_FDCWD, folder, O_PATH | O_DIRECTORY, resolve_of(how & BENEATH_IN_MEMORY));
+	int fd = open_how(AT_FDCWD, folder, O_PATH | O_DIRECTORY, resolve_of(how & BENEATH_IN_MEMORY));
+	bool passes = fd == -EAGAIN || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM;
+	return fd >= 0 || passes ? fd : -EIO;
 }
 
 static int plain_error(int error)

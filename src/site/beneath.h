@@ -18,7 +18,7 @@ enum {
 /* 0, or why the kernel cannot do it: -ENOSYS before Linux 5.6, -EPERM or -ENOSYS where a container forbids it. */
 MUST_CHECK int beneath_probe(void);
 
-/* The folder itself, for the next one. A descriptor. */
+/* The folder itself, for the next one. A descriptor, or -EIO if it is not there or may not be entered. */
 MUST_CHECK int beneath_root(const char *folder, unsigned how);
 
 /* A regular file or a folder, for reading; *st is its. `path` is relative; "." is the folder itself. A descriptor. */

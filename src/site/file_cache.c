@@ -116,7 +116,7 @@ static int root_of(struct file_cache *c, const struct file_place *place, unsigne
 		return r->fd;
 	int fd = beneath_root(place->folder, how);
 	if (fd < 0)
-		return fd == -EAGAIN ? -EAGAIN : -EIO;
+		return fd;
 	if (!r)
 		r = &c->roots[c->next_root++ % ROOTS];
 	close_root(r);
@@ -249,7 +249,7 @@ static int open_anew(struct file_cache *c, const struct file_place *place, struc
 	return settle(c, o->wish.key, result, result == 0 ? TAKE(o->file) : NULL, out);
 }
 
-int file_cache_find(struct file_cache *c, const struct file_place *place, struct span path, struct open_file **out)
+static int find(struct file_cache *c, const struct file_place *place, struct span path, struct open_file **out)
 {
 	struct file_wish wish;
 	mono_ms now = now_here();
@@ -263,6 +263,16 @@ int file_cache_find(struct file_cache *c, const struct file_place *place, struct
 		return 0;
 	}
 	return open_anew(c, place, &wish, now, out);
+}
+
+/* What is kept open for later must not be why nothing can be opened now. */
+int file_cache_find(struct file_cache *c, const struct file_place *place, struct span path, struct open_file **out)
+{
+	int r = find(c, place, path, out);
+	if (r != -EMFILE && r != -ENFILE)
+		return r;
+	file_cache_sweep(c, NEVER, 0);
+	return find(c, place, path, out);
 }
 
 /* ---- Life */

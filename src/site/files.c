@@ -100,10 +100,11 @@ static void hand_over(const struct responder_request *request, struct file_answe
 		return;
 	buf_add(&answer->fields, a->fields);
 	answer->error = a->error;
-	if (a->error) {
+	if (a->error == -EIO)
+		answer->detail = "the folder is not there or may not be entered, or its disk does not work";
+	else if (a->error)
 		answer->detail = arena_printf(request->arena, "%s", strerror(-a->error));
-		answer->detail_is_ours = true;
-	}
+	answer->detail_is_ours = true;
 }
 
 static const struct directory_settings *first_with_files(const struct settings *s)

@@ -170,7 +170,7 @@ int open_file_new(const struct file_wish *wish, struct open_file **out)
 	if (wish->root < 0) {
 		own_root = beneath_root(wish->folder, wish->how);
 		if (own_root < 0)
-			return own_root == -EAGAIN ? -EAGAIN : -EIO;
+			return own_root;
 	}
 	fd = beneath_open(wish->root < 0 ? own_root : wish->root, wish->path, wish->how, &st);
 	if (fd < 0)

@@ -454,3 +454,15 @@ def test_what_only_some_may_see_is_for_no_shared_cache(site, lab):
     assert (answer.status, answer.body, answer.get("Cache-Control")) == (200, b"mine", "private")
     assert s.ask("/x.txt", alice + f"If-None-Match: {answer.get('ETag')}\r\n", tls=True).get("Cache-Control") == "private"
     assert s.ask("/pub/x.txt").get("Cache-Control") is None
+
+
+def test_a_folder_that_goes_away_is_the_servers_fault_until_it_is_back(site):
+    s = site()
+    s.write("x.txt", b"x")
+    assert s.ask("/x.txt").status == 200
+    os.rename(s.root, s.root + ".away")
+    wait_until(lambda: s.ask("/x.txt").status == 500, "the folder to be missed", 3)
+    assert s.ask("/none").status == 500
+    os.rename(s.root + ".away", s.root)
+    wait_until(lambda: s.ask("/x.txt").status == 200, "the folder to be back", 3)
+    assert any("the folder is not there" in str(row).replace("+", " ") for row in s.fairlead.log(3))

@@ -4,6 +4,7 @@
 
 #include <cmocka.h>
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/counters.h"
@@ -268,6 +269,40 @@ static void a_folder_that_is_gone_is_not_a_missing_file(void **state)
 	assert_int_equal(file_cache_find(cache, &place, span_make(longest, sizeof(longest)), &f), -ENOENT);
 }
 
+/* What is kept open is given up when there are no descriptors left for what is asked for now. */
+static void without_descriptors_the_kept_ones_go_first(void **state)
+{
+	char bytes[200], name[16];
+	struct rlimit before, few;
+	use(&limits);
+	memset(bytes, 'x', sizeof(bytes));
+	for (int i = 0; i < 5; i++) {
+		snprintf(name, sizeof(name), "e%d", i);
+		folder_write(name, bytes, sizeof(bytes));
+	}
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "e%d", i);
+		open_file_unref(find(name));
+	}
+	assert_int_equal(kept(), 4);
+	int lowest = dup(0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = (rlim_t)lowest; /* all below are taken */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	struct open_file *f = find("e4"), *g = NULL;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_non_null(f);
+	assert_int_equal(kept(), 1);
+	few.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int r = file_cache_find(cache, &place, SPAN("e0"), &g);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(r, -EMFILE);
+	open_file_unref(f);
+}
+
 static int make(void **state)
 {
 	folder_make();
@@ -297,6 +332,7 @@ int main(void)
 		cmocka_unit_test(there_is_a_ceiling_on_their_number),
 		cmocka_unit_test(there_is_a_ceiling_on_their_memory),
 		cmocka_unit_test(what_nobody_asks_for_is_given_up),
+		cmocka_unit_test(without_descriptors_the_kept_ones_go_first),
 		cmocka_unit_test(folders_and_ways_of_asking_do_not_mix),
 		cmocka_unit_test(a_folder_that_is_gone_is_not_a_missing_file),
 	};
