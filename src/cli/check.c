@@ -5,6 +5,7 @@
 
 #include "base/encode.h"
 #include "cli/check_sign_on.h"
+#include "cli/check_tls.h"
 #include "cli/commands.h"
 #include "config/settings.h"
 #include "site/files.h"
@@ -225,6 +226,7 @@ static int check(const struct wishes *w, const char *file, struct complaints *c)
 	if (s) {
 		settings_check_files(s, c);
 		files_check(s, c);
+		tls_look(s, c);
 	}
 	if (s)
 		error = sign_on_look(s, &found, c);

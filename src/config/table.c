@@ -45,7 +45,8 @@ const char settings_embedded[] = "listen \"127.0.0.1:3128\" { }\n"
 static const struct setting listen_tls_rows[] = {
 	REQUIRED(
 		"certificate", FILE, listen_tls_settings, certificate,
-		"A PEM file with the certificate of this listener and those between it and an authority; read again at a reload."),
+		"A PEM file with the certificate of this listener or site and those between it and an authority; there may be one "
+		"for each kind of key, RSA and ECDSA. It is read again at a reload."),
 	SETTING("key", FILE, listen_tls_settings, key, NULL,
             "A PEM file with its key; without it the key stands in the certificate's file."),
 };

@@ -35,6 +35,14 @@ MUST_CHECK int tls_server_add(struct tls_server *s, const char *pattern, const c
                               unsigned tag, char **why);
 void tls_server_be_strict(struct tls_server *s);
 
+/* What an administrator should hear of a certificate for clients before they meet it: why it cannot be used at all; that
+ * it is out of date, or will be soon; that it is for other names than `name` (as above; NULL: any). Each is on the heap,
+ * or NULL. */
+struct tls_findings {
+	char *unusable, *date, *name;
+};
+void tls_server_judge(const char *certificate, const char *key, const char *name, struct tls_findings *out);
+
 /* Of an accepted stream, for as long as it is open. The channel bindings of the certificate that its client was shown
  * (RFC 5929 section 4, "tls-server-end-point:" and the hash); empty if it is plain. */
 enum { TLS_BINDINGS = 96 };

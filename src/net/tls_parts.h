@@ -56,8 +56,10 @@ BIO *tls_bio_new(struct tls *t);
 /* tls_why.c: reasons that a person understands. */
 int tls_check_certificate(int preverified, X509_STORE_CTX *store);
 void tls_explain_handshake(const struct tls *t, int ssl_error, char *why, size_t n);
-char *tls_reason(const char *what, const char *reason); /* on the heap */
-char *tls_library_reason(const char *what);             /* on the heap; takes the newest error of OpenSSL's queue */
+char *tls_explain_date(X509 *certificate);                   /* NULL: it is valid, and for a while; else on the heap */
+char *tls_explain_name(X509 *certificate, const char *name); /* NULL: it bears the name */
+char *tls_reason(const char *what, const char *reason);      /* on the heap */
+char *tls_library_reason(const char *what); /* on the heap; takes the newest error of OpenSSL's queue */
 
 /* tls_sessions.c: the last session of each host, for resumption. Bounded; one mutex. */
 MUST_CHECK int tls_sessions_new(struct tls_sessions **out);

@@ -3,11 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "net/tls_parts.h"
 
-enum { NAMES_SHOWN = 3 };
+enum { NAMES_SHOWN = 3, SOON_DAYS = 21 };
 
 static void add_time(struct buf *b, const ASN1_TIME *time)
 {
@@ -83,26 +85,33 @@ static void add_names(struct buf *b, X509 *certificate)
 	GENERAL_NAMES_free(names);
 }
 
+static void add_validity(struct buf *b, X509 *certificate, const char *verb, const ASN1_TIME *time)
+{
+	buf_adds(b, "the certificate of ");
+	add_subject(b, certificate);
+	buf_addf(b, " %s ", verb);
+	add_time(b, time);
+}
+
+static void add_other_names(struct buf *b, X509 *certificate, const char *host)
+{
+	buf_adds(b, "the certificate is for ");
+	add_names(b, certificate);
+	buf_addf(b, ", not %s", host);
+}
+
 static void explain_certificate(struct buf *b, const char *host, X509 *certificate, int error)
 {
 	switch (error) {
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		buf_adds(b, "the certificate is for ");
-		add_names(b, certificate);
-		buf_addf(b, ", not %s", host);
+		add_other_names(b, certificate, host);
 		break;
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		buf_adds(b, "the certificate of ");
-		add_subject(b, certificate);
-		buf_adds(b, " has expired on ");
-		add_time(b, X509_get0_notAfter(certificate));
+		add_validity(b, certificate, "has expired on", X509_get0_notAfter(certificate));
 		break;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		buf_adds(b, "the certificate of ");
-		add_subject(b, certificate);
-		buf_adds(b, " is not valid before ");
-		add_time(b, X509_get0_notBefore(certificate));
+		add_validity(b, certificate, "is not valid before", X509_get0_notBefore(certificate));
 		break;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
@@ -118,6 +127,39 @@ static void explain_certificate(struct buf *b, const char *host, X509 *certifica
 		add_subject(b, certificate);
 		buf_addf(b, " is refused: %s", X509_verify_cert_error_string(error));
 	}
+}
+
+char *tls_explain_date(X509 *certificate)
+{
+	char text[TLS_WHY] = "";
+	struct buf b;
+	int days = 0, seconds = 0;
+	buf_over(&b, text, sizeof(text) - 1);
+	ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate));
+	if (days < 0 || seconds < 0)
+		add_validity(&b, certificate, "has expired on", X509_get0_notAfter(certificate));
+	else if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0)
+		add_validity(&b, certificate, "is not valid before", X509_get0_notBefore(certificate));
+	else if (days < SOON_DAYS)
+		add_validity(&b, certificate, "expires on", X509_get0_notAfter(certificate));
+	else
+		return NULL;
+	text[b.n] = '\0';
+	return strdup(text);
+}
+
+char *tls_explain_name(X509 *certificate, const char *name)
+{
+	char text[TLS_WHY] = "", host[TLS_HOST];
+	struct buf b;
+	/* A host that the asterisk stands for. */
+	snprintf(host, sizeof(host), "%s%s", name[0] == '*' ? "name" : "", name[0] == '*' ? name + 1 : name);
+	if (X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1)
+		return NULL;
+	buf_over(&b, text, sizeof(text) - 1);
+	add_other_names(&b, certificate, name);
+	text[b.n] = '\0';
+	return strdup(text);
 }
 
 int tls_check_certificate(int preverified, X509_STORE_CTX *store)

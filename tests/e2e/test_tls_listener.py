@@ -15,9 +15,9 @@ from lab.fairlead import BINARY, absolute
 from lab.wire import ScriptedOrigin, answering, ok
 
 
-def make_certificate(folder, name, host):
+def make_certificate(folder, name, host, days=2):
     key, certificate = f"{folder}/{name}.key", f"{folder}/{name}.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", str(days),
                     "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}", "-keyout", key, "-out", certificate],
                    check=True, capture_output=True)
     os.chmod(key, 0o600)
@@ -173,6 +173,38 @@ def test_a_certificate_for_two_kinds_of_key(fairlead, lab):
         with context.wrap_socket(socket.create_connection(("127.0.0.1", proxy.port), 5), server_hostname="proxy.lab.test") as c:
             with open(f"{folder}/{kind}.pem") as f:
                 assert ssl.DER_cert_to_PEM_cert(c.getpeercert(True)) == f.read(), kind
+
+
+def test_check_looks_at_certificates(lab):
+    folder = lab.folder("tls-check")
+    key, certificate = make_certificate(folder, "site", "www.lab.test")
+    other_key, _ = make_certificate(folder, "other", "other.lab.test")
+    old_key, old = make_certificate(folder, "old", "www.lab.test", days=90)
+
+    def check(host, certificate, key):
+        file = lab.write("tls-check.conf", f'''site "{host}" {{
+    listen = {{"https://127.0.0.1:8443"}}
+    tls {{ certificate = "{certificate}"  key = "{key}" }}
+    files = "{folder}"
+    sign-on = {{anonymous}}
+}}
+''')
+        done = subprocess.run([BINARY, "check", "-c", file], capture_output=True, text=True, timeout=20)
+        return done.returncode, done.stdout + done.stderr
+
+    status, said = check("www.lab.test", certificate, key)
+    assert status == 0 and "tls-check.conf:3: warning: the certificate of www.lab.test expires on 20" in said
+    assert "not www.lab.test" not in said
+    status, said = check("www.lab.test", old, old_key)
+    assert status == 0 and "expires" not in said
+    status, said = check("intranet.lab.test", certificate, key)
+    assert status == 0 and "the certificate is for www.lab.test, not intranet.lab.test" in said
+    status, said = check("*.lab.test", certificate, key)
+    assert status == 0 and "the certificate is for www.lab.test, not *.lab.test" in said
+    status, said = check("www.lab.test", certificate, other_key)
+    assert status == 1 and "the key is not the one of the first certificate" in said
+    status, said = check("www.lab.test", key, key)
+    assert status == 1 and "there is no certificate in it" in said
 
 
 def test_basic_is_offered_over_tls_alone(secure, fairlead, lab):
