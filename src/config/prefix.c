@@ -1,5 +1,5 @@
-/* Few characters are allowed, since a rule for a directory whose name can be read in two ways protects nothing: unreserved ones
- * (RFC 3986), blanks inside, and letters outside of ASCII of which no program makes another. */
+/* Few characters are allowed, since a rule for a directory whose name can be read in two ways protects nothing:
+ * unreserved ones (RFC 3986), blanks inside, and letters outside of ASCII of which no program makes another. */
 #include "config/prefix.h"
 
 #include "base/buf.h"
@@ -17,7 +17,8 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* Takes escapes apart, so that there is one spelling to start from. The length, or 0 for a malformed one, a NUL or too long a text. */
+/* Takes escapes apart, so that there is one spelling to start from. The length, or 0 for a malformed one, a NUL or
+ * too long a text. */
 static size_t decode(const char *text, char out[PREFIX_MOST])
 {
 	size_t n = 0;
@@ -37,8 +38,8 @@ static size_t decode(const char *text, char out[PREFIX_MOST])
 	return n;
 }
 
-/* Latin, Greek and Cyrillic letters, Kana, Chinese characters, Hangul; no marks that join the letter before, no forms of other
- * letters that Unicode keeps for compatibility. */
+/* Latin, Greek and Cyrillic letters, Kana, Chinese characters, Hangul; no marks that join the letter before, no
+ * forms of other letters that Unicode keeps for compatibility. */
 static bool is_letter(const char *p, size_t n)
 {
 	const unsigned char *b = (const unsigned char *)p;
@@ -66,7 +67,7 @@ static bool has_names(struct span prefix)
 
 const char *value_prefix(struct arena *memory, const char *text, const char **out)
 {
-	char decoded[PREFIX_MOST], room[3 * PREFIX_MOST];
+	char decoded[PREFIX_MOST] = {0}, room[3 * PREFIX_MOST];
 	static const char hex[] = "0123456789ABCDEF";
 	static const char rule[] =
 		"a directory is written like \"/public/\": from / to /, of letters, digits and -._~, with no dot or "

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-/* `text` may hold blanks and letters as people write them, or percent-encoded; *out has them encoded. NULL, or a sentence that says
- * what is wrong and what to write. Whatever it takes, path_prefix_is_normal() takes. */
+/* `text` may hold blanks and letters as people write them, or percent-encoded; *out has them encoded. NULL, or a
+ * sentence that says what is wrong and what to write. Whatever it takes, path_prefix_is_normal() takes. */
 MUST_CHECK const char *value_prefix(struct arena *memory, const char *text, const char **out);
 
 #endif

@@ -35,8 +35,9 @@ _Static_assert(2 ACCESS_FIELDS(X) <= ACCESS_LINE, "a line of the longest values 
 /* GoAccess reads no longer lines, their end included: it would take the rest for another one. */
 enum { IIS_LINE = 4095 };
 
-/* IIS writes "..." for a value that is longer than 4096 bytes. So do we for the four that are ours to bound, and for shorter ones
- * where the line would be too long otherwise. What is written whole may take a few bytes of room more than its length. */
+/* IIS writes "..." for a value that is longer than 4096 bytes. So do we for the four that are ours to bound, and for
+ * shorter ones where the line would be too long otherwise. What is written whole may take a few bytes of room more
+ * than its length. */
 enum { WHOLE_MOST = 4096, WHOLE_LEAST = 256, WHOLE_VALUES = 4, WHOLE_SPARE = 16, BACKSLASH_SPARE = 2 };
 
 #define X(id, name, bytes, sentence) +(bytes) + 1 + BACKSLASH_SPARE
@@ -377,8 +378,8 @@ static bool is_counted(struct span method)
 	return false;
 }
 
-/* What readers of a web server's log would reject is kept as a remark, which they all skip: no request was understood, or its
- * method is not one they know. IIS has a separate log for the former. */
+/* What readers of a web server's log would reject is kept as a remark, which they all skip: no request was
+ * understood, or its method is not one they know. IIS has a separate log for the former. */
 static bool is_remark(const struct record *r)
 {
 	return !is_counted(r->method) || r->client.sa.sa_family == AF_UNSPEC;
@@ -455,7 +456,8 @@ static void put_w3c(struct line *l)
 	l->at--;
 }
 
-/* Columns of a remark have tabs between them: AWStats would take a line with as many words as its own columns for one, mark or not. */
+/* Columns of a remark have tabs between them: AWStats would take a line with as many words as its own columns for
+ * one, mark or not. */
 static void put_iis_fields(struct line *l)
 {
 	char separator = ' ';

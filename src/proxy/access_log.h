@@ -1,5 +1,5 @@
-/* The access log: one line an exchange, W3C Extended (UTC), JSON, or the line of Internet Information Services, made from tables
- * of fields (access_log.def; for reading: doc/logs.md).
+/* The access log: one line an exchange, W3C Extended (UTC), JSON, or the line of Internet Information Services, made
+ * from tables of fields (access_log.def; for reading: doc/logs.md).
  *
  * Never holds credentials: a user name or password in a request target is left out, and so is the query if the
  * settings say so. No value can end a line or a field. Threads: any; each remembers the text of the present second. */
@@ -13,8 +13,8 @@
 /* The `#Fields:` directives for log_open(); NULL for JSON. */
 const char *access_log_header(const struct log_settings *s);
 
-/* No line is longer: give a buffer with that much room, or one that may grow by it. Otherwise nothing is written and the
- * buffer has its error. */
+/* No line is longer: give a buffer with that much room, or one that may grow by it. Otherwise nothing is written and
+ * the buffer has its error. */
 enum { ACCESS_LINE = 20 * 1024 };
 
 /* The line without its end. `duration_us`: from the first byte received to the last sent. */

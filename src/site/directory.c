@@ -82,7 +82,7 @@ static bool needs_short_name(struct span own)
 		uint32_t look = look_next(&own);
 		if (look == '.')
 			dots++;
-		else if (look >= 0x80 || memchr(" +,;=[]", (int)look, 7))
+		else if (look >= 0x80 || (look && strchr(" +,;=[]", (int)look)))
 			return true;
 		else
 			(*(dots ? &extension : &base))++;
@@ -92,7 +92,8 @@ static bool needs_short_name(struct span own)
 
 enum { SHORT_NAME = 12 };
 
-/* Up to 8 letters, the last of them a tilde and digits, and at most an extension of 3. In *letters how many stand before the tilde. */
+/* Up to 8 letters, the last of them a tilde and digits, and at most an extension of 3. In *letters how many stand
+ * before the tilde. */
 static bool is_short_name(const uint32_t *looks, size_t n, size_t *letters)
 {
 	size_t i = 0, tilde, extension;
@@ -105,8 +106,8 @@ static bool is_short_name(const uint32_t *looks, size_t n, size_t *letters)
 	return tilde > 0 && i > tilde + 1 && i <= 8 && i + extension == n && extension <= 4;
 }
 
-/* Only the first two letters are sure to be the long name's, without its blanks and dots; what is not ASCII there may be
- * anything here. */
+/* Only the first two letters are sure to be the long name's, without its blanks and dots; what is not ASCII there
+ * may be anything here. */
 static bool could_be_short_for(struct span name, struct span own)
 {
 	uint32_t looks[SHORT_NAME];
@@ -119,7 +120,7 @@ static bool could_be_short_for(struct span name, struct span own)
 		uint32_t look = look_next(&own);
 		if (look_is_filling(look))
 			continue;
-		if (look < 0x80 && look != looks[i] && !(looks[i] == '_' && memchr("+,;=[]", (int)look, 6)))
+		if (look < 0x80 && look != looks[i] && !(looks[i] == '_' && look && strchr("+,;=[]", (int)look)))
 			return false;
 		i++;
 	}

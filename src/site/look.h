@@ -1,5 +1,6 @@
-/* What the characters of a path may be taken for by programs that fold case, normalize Unicode (NFKC) or convert it to a code page:
- * a slash for '/', %2F and U+FF0F; an 's' for 'S', U+017F and U+FF33. For comparing only, never for handing on.
+/* What the characters of a path may be taken for by programs that fold case, normalize Unicode (NFKC) or convert it to
+ * a code page: a slash for '/', %2F and U+FF0F; an 's' for 'S', U+017F and U+FF33. For comparing only, never for
+ * handing on.
  *
  * Threads: any. */
 #ifndef FAIRLEAD_SITE_LOOK_H
@@ -18,7 +19,8 @@ static inline bool look_is_filling(uint32_t look)
 	return look == '.' || look == ' ';
 }
 
-/* What makes one character with the one before it (NFC): accents, vowels and finals of Hangul, the voice marks of Kana. */
+/* What makes one character with the one before it (NFC): accents, vowels and finals of Hangul, the voice marks of
+ * Kana. */
 static inline bool look_is_joined(uint32_t look)
 {
 	return (look >= 0x300 && look <= 0x36f) || (look >= 0x1160 && look <= 0x11ff) || look == 0x3099 || look == 0x309a;

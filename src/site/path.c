@@ -1,6 +1,6 @@
-/* One pass over the bytes. What is written grows by one character at a time, decoded and encoded again; when a segment ends,
- * it is dropped (empty, "."), takes its forerunner along (".."), or is looked over for what other programs would read
- * differently. Everything written is looked at once more at most, so the work is linear. */
+/* One pass over the bytes. What is written grows by one character at a time, decoded and encoded again; when a
+ * segment ends, it is dropped (empty, "."), takes its forerunner along (".."), or is looked over for what other
+ * programs would read differently. Everything written is looked at once more at most, so the work is linear. */
 #include "site/path.h"
 
 #include "base/encode.h"
@@ -40,13 +40,13 @@ struct writing {
 
 static bool is_unreserved(unsigned c)
 {
-	return c < 0x80 && (lex_is((char)c, LEX_ALPHA | LEX_DIGIT) || memchr("-._~", (int)c, 4));
+	return c < 0x80 && (lex_is((char)c, LEX_ALPHA | LEX_DIGIT) || (c && strchr("-._~", (int)c)));
 }
 
 /* Written out it means something, or may, to an application; encoded it does not. So the two are not the same. */
 static bool is_kept_as_sent(unsigned c)
 {
-	return memchr("!$&'()*+,;=:@", (int)c, 13) != NULL;
+	return c && strchr("!$&'()*+,;=:@", (int)c);
 }
 
 static enum path_fault put(struct writing *w, char c)
@@ -84,8 +84,8 @@ static int byte_at(struct span s, size_t *n)
 /* A character outside of ASCII: its bytes may come written out or encoded, even mixed. Adds what they take to *at. */
 static enum path_fault put_utf8(struct writing *w, struct span raw, size_t *at)
 {
-	unsigned char bytes[4];
-	size_t n = 0, ends[4], i = *at, taken;
+	unsigned char bytes[4] = {0};
+	size_t n = 0, ends[4] = {0}, i = *at, taken;
 	for (int c; n < 4 && i < raw.n && (c = byte_at(span_make(raw.p + i, raw.n - i), &taken)) >= 0x80; n++) {
 		bytes[n] = (unsigned char)c;
 		ends[n] = i += taken;
@@ -161,8 +161,8 @@ static enum path_fault check_character(struct span *rest, uint32_t before, uint3
 	return before == ':' && *look == '$' ? PATH_STREAM : PATH_OK;
 }
 
-/* Looks over the piece of a segment at the front of *rest, up to an encoded slash or the end. `last`: it ends the path, so that
- * nothing would move up if a program dropped it. */
+/* Looks over the piece of a segment at the front of *rest, up to an encoded slash or the end. `last`: it ends the
+ * path, so that nothing would move up if a program dropped it. */
 static enum path_fault check_piece(struct span *rest, bool last)
 {
 	bool filled = false, solid = false, parameters = false;

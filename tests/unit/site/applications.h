@@ -1,5 +1,5 @@
-/* How applications behind us may understand a path: each of them one combination of habits, done in the simplest way and in none of
- * our own code. Whatever we hand on, all of them must find the directory whose rule decided. */
+/* How applications behind us may understand a path: each of them one combination of habits, done in the simplest way
+ * and in none of our own code. Whatever we hand on, all of them must find the directory whose rule decided. */
 #ifndef FAIRLEAD_TESTS_APPLICATIONS_H
 #define FAIRLEAD_TESTS_APPLICATIONS_H
 

@@ -1,5 +1,5 @@
-/* Every trick of tests/wire/paths.txt has the normal form and meets the directory that it says, or is refused by that name; and
- * whatever is handed on, no application understands another directory. */
+/* Every trick of tests/wire/paths.txt has the normal form and meets the directory that it says, or is refused by
+ * that name; and whatever is handed on, no application understands another directory. */
 #include "site/path.h"
 
 #include <setjmp.h>
