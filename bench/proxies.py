@@ -30,6 +30,21 @@ def pinned(cpu, command):
     return ["taskset", "-c", str(cpu), *command] if os.cpu_count() > 1 and shutil.which("taskset") else command
 
 
+def site_files(folder):
+    """What all published sites have in common: files of 1 and 100 KB, a certificate."""
+    files, pem = folder / "files", folder / "site.pem"
+    if not pem.exists():
+        files.mkdir(exist_ok=True)
+        for name, size in (("1k.bin", 1024), ("100k.bin", 100 * 1024)):
+            (files / name).write_bytes(b"x" * size)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=site.example",
+                        "-keyout", folder / "site.key", "-out", folder / "site.crt"], check=True, capture_output=True)
+        pem.write_bytes((folder / "site.crt").read_bytes() + (folder / "site.key").read_bytes())
+        for file in (folder / "site.key", pem):
+            file.chmod(0o600)
+    return {"FILES": files, "CERTIFICATE": folder / "site.crt", "KEY": folder / "site.key", "PEM": pem}
+
+
 class Proxy:
     """One program. `does` names the workloads that it can run; see workloads.py."""
     name = ""
@@ -46,7 +61,8 @@ class Proxy:
         self.logging = logging
         self.access_log = self.folder / "access.log"
         self.ports = {name: free_port() for name in self.port_names}
-        self.words = {"DIR": self.folder, "ORIGIN_WEB": origin["web"], "ORIGIN_TUNNEL": origin["tunnel"], **self.ports}
+        self.words = {"DIR": self.folder, "ORIGIN_WEB": origin["web"], "ORIGIN_TUNNEL": origin["tunnel"],
+                      "ORIGIN_PARENT": origin["parent"], **site_files(pathlib.Path(folder).parent), **self.ports}
         self.process = None
 
     def path(self):
@@ -144,11 +160,16 @@ class Proxy:
 PLAIN = {"get", "newconn", "download", "upload", "idle-fresh", "idle-used", "slow"}
 TUNNELS = {"tunnel-down", "tunnel-up", "tunnel-setup", "idle-tunnel"}
 PINS = {"ntlm", "idle-pinned"}
+APPLICATIONS = {"site-app", "site-app-tls"}
+FILES = {"site-1k", "site-100k", "site-1k-tls", "site-100k-tls"}
+SIGN_INS = {"sign-in", "signed-in", "signed-in-tls"}
+SITE_PORTS = ("SITE_PORT", "SITE_TLS_PORT")
 
 
 class Fairlead(Proxy):
     name = "fairlead"
-    does = PLAIN | TUNNELS | PINS
+    does = PLAIN | TUNNELS | PINS | APPLICATIONS | FILES | SIGN_INS
+    port_names = ("WEB_PORT", "SIGN_IN_PORT", "SIGN_IN_TLS_PORT", *SITE_PORTS)
 
     def path(self):
         program = pathlib.Path(os.environ.get("FAIRLEAD_BIN", ROOT / "build" / "fairlead"))
@@ -160,7 +181,43 @@ class Fairlead(Proxy):
         return {"ACCESS_LOG": self.access_log if self.logging else "none"}
 
     def command(self):
+        subprocess.run([self.path(), "account", "add", "bench", "--file", self.folder / "accounts"], input=b"bench-secret\n",
+                       check=True, capture_output=True)
         return [self.path(), "serve", "-c", self.fill("fairlead.conf.in", "fairlead.conf")]
+
+
+class FairleadToParent(Fairlead):
+    """Signs in to a parent by NTLM, for clients that do not."""
+    name = "fairlead to parent"
+    does = {"parent"}
+    port_names = ("WEB_PORT",)
+
+    def command(self):
+        secret = self.folder / "secret"
+        secret.write_text("bench-secret\n")
+        secret.chmod(0o600)
+        return [self.path(), "serve", "-c", self.fill("fairlead-parent.conf.in", "fairlead.conf")]
+
+
+class Cntlm(Proxy):
+    name = program = "cntlm"
+    does = {"parent"}
+
+    def command(self):
+        return [self.path(), "-f", "-c", self.fill("cntlm.conf.in", "cntlm.conf")]
+
+
+class Apache(Proxy):
+    name, program = "apache", "apache2"
+    does = APPLICATIONS | FILES
+    port_names = SITE_PORTS
+
+    def settings(self):
+        log = f'LogFormat "%h %l %u %t \\"%r\\" %>s %b" common\nCustomLog {self.access_log} common\nBufferedLogs On'
+        return {"MODULES": "/usr/lib/apache2/modules", "LOG": log if self.logging else ""}
+
+    def command(self):
+        return [self.path(), "-DFOREGROUND", "-f", self.fill("apache.conf.in", "apache.conf")]
 
 
 class OtherFairlead(Fairlead):
@@ -173,8 +230,8 @@ class OtherFairlead(Fairlead):
 
 class Haproxy(Proxy):
     name = program = "haproxy"
-    does = PLAIN | TUNNELS | PINS
-    port_names = ("WEB_PORT", "PIN_PORT", "TUNNEL_PORT")
+    does = PLAIN | TUNNELS | PINS | APPLICATIONS
+    port_names = ("WEB_PORT", "PIN_PORT", "TUNNEL_PORT", *SITE_PORTS)
 
     def settings(self):
         if self.logging:  # its standard output is a file
@@ -187,7 +244,8 @@ class Haproxy(Proxy):
 
 class Nginx(Proxy):
     name = program = "nginx"
-    does = PLAIN
+    does = PLAIN | APPLICATIONS | FILES
+    port_names = ("WEB_PORT", *SITE_PORTS)
 
     def settings(self):
         return {"ACCESS_LOG": f"{self.access_log} combined buffer=64k flush=5s" if self.logging else "off"}
@@ -251,7 +309,7 @@ class Tinyproxy(Proxy):
 class FloorRelay(Proxy):
     """Copies bytes, parses nothing."""
     name = "floor relay"
-    does = {"get", "newconn", "download", "upload"}
+    does = {"get", "newconn", "download", "upload", "parent"}
 
     def command(self):
         return [self.build / "floor-relay", self.ports["WEB_PORT"], self.words["ORIGIN_WEB"]]
@@ -284,4 +342,5 @@ class Direct(Proxy):
 
 
 ALL = {kind.name: kind for kind in
-       (Fairlead, OtherFairlead, FloorRelay, FloorForward, Haproxy, Nginx, Squid, TrafficServer, Tinyproxy, Direct)}
+       (Fairlead, OtherFairlead, FairleadToParent, FloorRelay, FloorForward, Haproxy, Nginx, Apache, Squid, TrafficServer,
+        Tinyproxy, Cntlm, Direct)}

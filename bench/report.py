@@ -9,7 +9,7 @@ import subprocess
 
 import workloads
 
-NOT_PEERS = {"fairlead", "fairlead, other", "fairlead, pooled", "floor relay", "floor forward", "direct"}
+NOT_PEERS = {"fairlead", "fairlead, other", "fairlead to parent", "fairlead, pooled", "floor relay", "floor forward", "direct"}
 BEGIN, END = "<!-- tables: written by bench/run --write -->", "<!-- end of tables -->"
 
 
@@ -24,7 +24,8 @@ def version_of(command):
 def new_result(arguments):
     cpu = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     programs = {"haproxy": ["haproxy", "-v"], "nginx": ["nginx", "-v"], "squid": ["squid", "-v"],
-                "trafficserver": ["traffic_server", "-V"], "tinyproxy": ["tinyproxy", "-v"]}
+                "trafficserver": ["traffic_server", "-V"], "tinyproxy": ["tinyproxy", "-v"],
+                "apache": ["apache2", "-v"]}
     return {"when": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "machine": f"{os.cpu_count()} x {cpu.group(1) if cpu else platform.machine()}, Linux {platform.release()}",
             "load_before": os.getloadavg()[0], "rounds": arguments.rounds, "seconds": arguments.seconds,

@@ -54,6 +54,22 @@ TIMED = [
              also=(("fairlead, pooled", "fairlead", "get"),),
              targets=(Target("fairlead", "haproxy", 0.85), Target("fairlead", "squid", 0.2),
                       Target("fairlead", "fairlead, pooled", 1.1))),
+    Workload("parent", "GET 1 KB through a parent that demands NTLM of the proxy, 64 connections", "get", 64, "exchange",
+             does="parent", targets=(Target("fairlead to parent", "cntlm", 0.04), Target("fairlead to parent", "floor relay", 1.3))),
+    Workload("sign-in", "a new client connection, signed in by NTLM and verified here, GET 1 KB; 16 at a time", "sign-in", 16,
+             "exchange", port="SIGN_IN_PORT"),
+    Workload("site-1k", "published site: file of 1 KB, 64 connections", "site-1k", 64, "exchange", port="SITE_PORT",
+             targets=(Target("fairlead", "best peer", 1.0),)),
+    Workload("site-100k", "published site: file of 100 KB, 64 connections", "site-100k", 64, "exchange", port="SITE_PORT",
+             targets=(Target("fairlead", "best peer", 1.0),)),
+    Workload("site-app", "published site: 1 KB from an application, 64 connections", "site-app", 64, "exchange",
+             port="SITE_PORT", targets=(Target("fairlead", "best peer", 1.0),)),
+    Workload("site-1k-tls", "published site over TLS: file of 1 KB, 64 connections", "site-1k-tls", 64, "exchange",
+             port="SITE_TLS_PORT", targets=(Target("fairlead", "best peer", 1.0),)),
+    Workload("site-100k-tls", "published site over TLS: file of 100 KB, 64 connections", "site-100k-tls", 64, "exchange",
+             port="SITE_TLS_PORT", targets=(Target("fairlead", "best peer", 1.0),)),
+    Workload("site-app-tls", "published site over TLS: 1 KB from an application, 64 connections", "site-app-tls", 64, "exchange",
+             port="SITE_TLS_PORT", targets=(Target("fairlead", "best peer", 1.0),)),
 ]
 
 
@@ -74,5 +90,8 @@ HELD = [
     Held("idle-used", "10,000 idle client connections after one GET", "get", 10000, 0.6, "idle-used"),
     Held("idle-tunnel", "3,000 idle tunnels", "idle-tunnel", 3000, 1.5, "idle-tunnel", "TUNNEL_PORT", "tunnel"),
     Held("idle-pinned", "3,000 idle pairs signed in by NTLM", "ntlm", 3000, 2.0, "idle-pinned", "PIN_PORT"),
+    Held("signed-in", "10,000 client connections signed in by NTLM", "signed-in", 10000, 1.5, "signed-in", "SIGN_IN_PORT"),
+    Held("signed-in-tls", "3,000 client connections over TLS, signed in by NTLM", "signed-in-tls", 3000, 30.0, "signed-in-tls",
+         "SIGN_IN_TLS_PORT"),
     Held("slow", "1,000 requests whose answer does not come", "slow", 1000, 40.0, "slow"),
 ]

@@ -1,7 +1,9 @@
 #include "client.h"
 
 #include "loop.h"
+#include "ntlm.h"
 #include "origin.h"
+#include "tls.h"
 #include "tokens.h"
 
 #include <arpa/inet.h>
@@ -26,6 +28,7 @@ struct client {
 	bool in_body;
 	uint64_t body_left, upload_left, began;
 	unsigned exchanges; /* on this connection */
+	struct ssl_st *ssl; /* NULL: plain */
 	unsigned have;
 	char head[2048];
 };
@@ -40,6 +43,15 @@ static const struct behaviour behaviours[] = {
 	{.name = "tunnel-up", .tunnel = true, .tunnel_byte = 'S'},
 	{.name = "tunnel-setup", .tunnel = true, .tunnel_byte = 'E', .reconnect = true},
 	{.name = "idle-tunnel", .tunnel = true, .tunnel_byte = 'E'},
+	{.name = "site-1k", .path = "/files/1k.bin", .local = true},
+	{.name = "site-100k", .path = "/files/100k.bin", .local = true},
+	{.name = "site-app", .path = "/1k", .local = true},
+	{.name = "site-1k-tls", .path = "/files/1k.bin", .local = true, .tls = true},
+	{.name = "site-100k-tls", .path = "/files/100k.bin", .local = true, .tls = true},
+	{.name = "site-app-tls", .path = "/1k", .local = true, .tls = true},
+	{.name = "sign-in", .path = "/1k", .sign_in = true, .reconnect = true},
+	{.name = "signed-in", .path = "/1k", .sign_in = true},
+	{.name = "signed-in-tls", .path = "/1k", .sign_in = true, .tls = true},
 	{.name = "idle-fresh"},
 	{.name = "slow", .path = "/hold", .unanswered = true},
 };
@@ -76,6 +88,8 @@ static void open_connection(struct client *c)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
 		fatal("connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (c->load->behaviour->tls && !(c->ssl = tls_open(fd)))
+		fatal("TLS handshake");
 	loop_watch(&c->watched, fd, EPOLLIN, client_ready);
 	c->have = c->exchanges = 0;
 	c->in_body = c->last_on_connection = false;
@@ -102,7 +116,8 @@ static void await(struct client *c, enum awaiting what)
 static void send_whole(struct client *c, const char *text, size_t length, enum awaiting answer)
 {
 	await(c, answer);
-	if (send(c->watched.fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)length)
+	ssize_t sent = c->ssl ? tls_send(c->ssl, text, length) : send(c->watched.fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent != (ssize_t)length)
 		shutdown(c->watched.fd, SHUT_RDWR); /* comes back as an end in the middle of an exchange */
 }
 
@@ -113,7 +128,7 @@ static void begin_connection(struct client *c)
 
 	if (b->tunnel)
 		send_whole(c, l->connect, strlen(l->connect), AWAIT_TUNNEL);
-	else if (b->ntlm)
+	else if (b->ntlm || b->sign_in)
 		send_whole(c, l->type_1, strlen(l->type_1), AWAIT_TYPE_2);
 	else if (b->path)
 		begin_exchange(c);
@@ -121,9 +136,16 @@ static void begin_connection(struct client *c)
 		settle(c);
 }
 
+static void close_connection(struct client *c)
+{
+	tls_close(c->ssl);
+	c->ssl = NULL;
+	loop_forget(&c->watched);
+}
+
 static void reconnect(struct client *c)
 {
-	loop_forget(&c->watched);
+	close_connection(c);
 	if (c->load->stopping)
 		return;
 	c->load->reconnects++;
@@ -183,15 +205,32 @@ static void begin_in_tunnel(struct client *c)
 	}
 }
 
+/* A type 3 over what the proxy has just sent. */
+static void answer_challenge(struct client *c)
+{
+	char text[4096], *token = strcasestr(c->head, "\nProxy-Authenticate: NTLM ");
+	size_t n = strlen(c->load->type_3);
+
+	memcpy(text, c->load->type_3, n);
+	if (!token || !ntlm_answer(token + 26, strcspn(token + 26, "\r\n"), text + n, sizeof text - n - 8)) {
+		failed(c);
+		return;
+	}
+	strcat(text, "\r\n\r\n");
+	send_whole(c, text, strlen(text), AWAIT_SIGNED_IN);
+}
+
 /* The head of an answer is complete and its body, if any, received. */
 static void answered(struct client *c, int status)
 {
-	int expected = c->awaiting == AWAIT_TYPE_2 ? 401 : 200;
+	int expected = c->awaiting != AWAIT_TYPE_2 ? 200 : c->load->behaviour->sign_in ? 407 : 401;
 
 	if (status != expected || c->upload_left > 0)
 		failed(c);
 	else if (c->awaiting == AWAIT_TUNNEL)
 		begin_in_tunnel(c);
+	else if (c->awaiting == AWAIT_TYPE_2 && c->load->behaviour->sign_in)
+		answer_challenge(c);
 	else if (c->awaiting == AWAIT_TYPE_2)
 		send_whole(c, c->load->type_3, strlen(c->load->type_3), AWAIT_SIGNED_IN);
 	else
@@ -263,17 +302,19 @@ static void ended(struct client *c)
 	reconnect(c);
 }
 
-static void receive(struct client *c)
+/* True: there was something. */
+static bool receive(struct client *c)
 {
 	static char room[64 << 10];
-	bool discard = c->awaiting == AWAIT_FLOOD || (c->in_body && c->body_left > sizeof room);
+	bool discard = c->awaiting == AWAIT_FLOOD || (!c->ssl && c->in_body && c->body_left > sizeof room);
 	size_t limit = !discard ? sizeof room : c->in_body && c->body_left < 1 << 20 ? (size_t)c->body_left : 1 << 20;
-	ssize_t n = recv(c->watched.fd, discard ? NULL : room, limit, MSG_DONTWAIT | (discard ? MSG_TRUNC : 0));
+	ssize_t n = c->ssl ? tls_receive(c->ssl, room, sizeof room)
+	                   : recv(c->watched.fd, discard ? NULL : room, limit, MSG_DONTWAIT | (discard ? MSG_TRUNC : 0));
 
 	if (n <= 0) {
 		if (n == 0 || errno != EAGAIN)
 			ended(c);
-		return;
+		return false;
 	}
 	if (c->awaiting == AWAIT_FLOOD) {
 		c->load->bytes += (uint64_t)n;
@@ -284,6 +325,16 @@ static void receive(struct client *c)
 		exchange_done(c);
 	else if (c->awaiting == AWAIT_NOTHING || take_answer(c, room, (size_t)n) != (size_t)n)
 		c->load->errors++;
+	return true;
+}
+
+/* What OpenSSL has read already raises no event any more. */
+static void receive_all(struct client *c)
+{
+	int fd = c->watched.fd;
+
+	while (receive(c) && c->ssl && c->watched.fd == fd)
+		;
 }
 
 static void push_body(struct client *c)
@@ -307,7 +358,7 @@ static void client_ready(struct watched *w, uint32_t events)
 	int fd = w->fd;
 
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		receive(c);
+		receive_all(c);
 	if ((events & EPOLLOUT) && w->fd == fd && c->upload_left > 0)
 		push_body(c);
 }
@@ -323,9 +374,20 @@ static void write_requests(struct load *l)
 	         l->origin, l->origin);
 	if (!path)
 		return;
-	l->request_length = (size_t)snprintf(l->request, sizeof l->request,
-	                                     "%s http://%s%s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", method, l->origin, path,
-	                                     l->origin, browser_fields, length);
+	if (l->behaviour->local)
+		l->request_length = (size_t)snprintf(l->request, sizeof l->request, "%s %s HTTP/1.1\r\nHost: site.example\r\n%s\r\n",
+		                                     method, path, browser_fields);
+	else
+		l->request_length = (size_t)snprintf(l->request, sizeof l->request,
+		                                     "%s http://%s%s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", method, l->origin, path,
+		                                     l->origin, browser_fields, length);
+	if (l->behaviour->sign_in) {
+		snprintf(l->type_1, sizeof l->type_1, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sProxy-Authorization: NTLM %s\r\n\r\n",
+		         l->origin, path, l->origin, browser_fields, NTLM_TYPE_1);
+		snprintf(l->type_3, sizeof l->type_3, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sProxy-Authorization: NTLM ",
+		         l->origin, path, l->origin, browser_fields);
+		return;
+	}
 	snprintf(l->type_1, sizeof l->type_1, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sAuthorization: NTLM %s\r\n\r\n",
 	         l->origin, path, l->origin, browser_fields, NTLM_TYPE_1);
 	snprintf(l->type_3, sizeof l->type_3, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sAuthorization: NTLM %s\r\n\r\n",
@@ -358,7 +420,7 @@ void load_fini(struct load *l)
 {
 	for (unsigned i = 0; i < l->client_count; i++)
 		if (l->clients[i].watched.fd >= 0)
-			loop_forget(&l->clients[i].watched);
+			close_connection(&l->clients[i]);
 	free(l->clients);
 	l->clients = NULL;
 	l->client_count = 0;

@@ -197,13 +197,13 @@ int main(void)
 {
 	struct rlimit files;
 	struct watched input;
-	uint16_t web, tunnel;
+	uint16_t web, tunnel, parent;
 
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	origin_listen(&web, &tunnel);
-	printf("{\"web\": %u, \"tunnel\": %u}\n", web, tunnel);
+	origin_listen(&web, &tunnel, &parent);
+	printf("{\"web\": %u, \"tunnel\": %u, \"parent\": %u}\n", web, tunnel, parent);
 	fflush(stdout);
 	loop_watch(&input, STDIN_FILENO, EPOLLIN, input_ready);
 	while (!input_ended) {

@@ -21,6 +21,7 @@ struct accepted {
 	struct watched watched;
 	enum service service;
 	enum sign_in sign_in;
+	bool is_parent; /* wants its name first */
 	bool wants_out;
 	uint64_t body_to_send, body_to_take;
 	unsigned have;
@@ -41,6 +42,11 @@ static const char offer[] = "HTTP/1.1 401 Unauthorized\r\n" FIELDS
 							"WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n";
 static const char challenge[] = "HTTP/1.1 401 Unauthorized\r\n" FIELDS "WWW-Authenticate: NTLM " NTLM_TYPE_2
 								"\r\nContent-Length: 0\r\n\r\n";
+
+static const char proxy_offer[] = "HTTP/1.1 407 Proxy Authentication Required\r\n" FIELDS
+								  "Proxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n";
+static const char proxy_challenge[] = "HTTP/1.1 407 Proxy Authentication Required\r\n" FIELDS
+									  "Proxy-Authenticate: NTLM " NTLM_TYPE_2 "\r\nContent-Length: 0\r\n\r\n";
 
 const struct origin_counts *origin_counts(void)
 {
@@ -82,10 +88,32 @@ static bool answer_signed_in(struct accepted *c, char *head)
 	return answer(c, offer, sizeof offer - 1);
 }
 
+/* What a parent says before it forwards. True: it has said something. */
+static bool parent_asks(struct accepted *c, char *head, bool *good)
+{
+	const char *token = strcasestr(head, "\r\nProxy-Authorization: NTLM ");
+
+	if (!c->is_parent || c->sign_in == SIGNED_IN)
+		return false;
+	if (token && c->sign_in == CHALLENGED && strncmp(token + 28, "TlRMTVNTUAAD", 12) == 0) {
+		c->sign_in = SIGNED_IN;
+		return false;
+	}
+	bool first = token && strncmp(token + 28, "TlRMTVNTUAAB", 12) == 0;
+	c->sign_in = first ? CHALLENGED : STRANGER;
+	*good = first ? answer(c, proxy_challenge, sizeof proxy_challenge - 1) : answer(c, proxy_offer, sizeof proxy_offer - 1);
+	return true;
+}
+
 static bool answer_request(struct accepted *c, char *head)
 {
+	bool good;
 	char *path = strchr(head, ' '), *field;
 
+	if (parent_asks(c, head, &good))
+		return good;
+	if (strncmp(head, "TRACE ", 6) == 0)
+		return answer(c, empty_page, sizeof empty_page - 1);
 	if (strncmp(head, "CONNECT ", 8) == 0) {
 		c->service = SERVICE_TUNNEL_START;
 		return answer(c, established, sizeof established - 1);
@@ -208,7 +236,7 @@ static void accepted_ready(struct watched *w, uint32_t events)
 		drop(c);
 }
 
-static void accept_all(struct watched *w, enum service service)
+static void accept_all(struct watched *w, enum service service, bool is_parent)
 {
 	const int on = 1;
 	int fd;
@@ -219,6 +247,7 @@ static void accept_all(struct watched *w, enum service service)
 			fatal("calloc");
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		c->service = service;
+		c->is_parent = is_parent;
 		counts.accepted++;
 		loop_watch(&c->watched, fd, EPOLLIN, accepted_ready);
 	}
@@ -228,12 +257,17 @@ static void accept_all(struct watched *w, enum service service)
 
 static void web_ready(struct watched *w, uint32_t events)
 {
-	accept_all(w, SERVICE_WEB);
+	accept_all(w, SERVICE_WEB, false);
 }
 
 static void tunnel_ready(struct watched *w, uint32_t events)
 {
-	accept_all(w, SERVICE_TUNNEL_START);
+	accept_all(w, SERVICE_TUNNEL_START, false);
+}
+
+static void parent_ready(struct watched *w, uint32_t events)
+{
+	accept_all(w, SERVICE_WEB, true);
 }
 
 static uint16_t listen_on(struct watched *w, void (*ready)(struct watched *w, uint32_t events))
@@ -249,9 +283,9 @@ static uint16_t listen_on(struct watched *w, void (*ready)(struct watched *w, ui
 	return ntohs(address.sin_port);
 }
 
-void origin_listen(uint16_t *web, uint16_t *tunnel)
+void origin_listen(uint16_t *web, uint16_t *tunnel, uint16_t *parent)
 {
-	static struct watched web_listener, tunnel_listener;
+	static struct watched web_listener, tunnel_listener, parent_listener;
 
 	page_length = (size_t)snprintf(page, sizeof page, "HTTP/1.1 200 OK\r\n" FIELDS "Content-Length: 1024\r\n\r\n%1024s",
 	                               "");
@@ -259,4 +293,5 @@ void origin_listen(uint16_t *web, uint16_t *tunnel)
 	                                   "HTTP/1.1 200 OK\r\n" FIELDS "Content-Length: %llu\r\n\r\n", BIG_BODY);
 	*web = listen_on(&web_listener, web_ready);
 	*tunnel = listen_on(&tunnel_listener, tunnel_ready);
+	*parent = listen_on(&parent_listener, parent_ready);
 }
