@@ -30,10 +30,10 @@ def node():
     return folder
 
 
-def drive(node, program, env=None, **options):
+def drive(node, program, env=None, prefix=(), **options):
     """Runs a driver with the packages in `node`; gives what it printed."""
     shutil.copy(f"{HERE}/{program}", node)
-    done = subprocess.run(["node", program, json.dumps(options)], cwd=node, capture_output=True, text=True, timeout=120,
+    done = subprocess.run([*prefix, "node", f"{node}/{program}", json.dumps(options)], cwd=node, capture_output=True, text=True, timeout=120,
                           env={**os.environ, "KRB5CCNAME": "/nonexistent", **(env or {})})
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

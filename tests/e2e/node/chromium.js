@@ -1,5 +1,5 @@
 // node chromium.js OPTIONS: a page in Chromium, as JSON on standard output. OPTIONS is JSON too: url, proxy, user, password,
-// proxyUser, proxyPassword, profile (an empty folder).
+// proxyUser, proxyPassword, profile (an empty folder), key (of a certificate to be trusted: base64 of the SHA-256 of its SubjectPublicKeyInfo).
 const fs = require('fs')
 const path = require('path')
 const { chromium } = require('playwright-core')
@@ -15,8 +15,8 @@ async function main() {
 		proxy: { server: options.proxy, bypass: '<-loopback>', username: options.proxyUser, password: options.proxyPassword },
 		httpCredentials: options.user && { username: options.user, password: options.password },
 		args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-			'--disable-component-update', '--disable-sync', '--auth-server-allowlist=*.lab.test',
-			'--host-resolver-rules=MAP proxy.lab.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+			...(options.key ? ['--ignore-certificate-errors-spki-list=' + options.key] : []), '--disable-component-update', '--disable-sync', '--auth-server-allowlist=*.lab.test',
+			'--host-resolver-rules=MAP proxy.lab.test 127.0.0.1, MAP proxy.ad.lab.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
 	})
 	const page = await browser.newPage()
 	const answers = []
