@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "base/unicode.h"
 
 enum { SEGMENTS_MOST = 32, PREFIX_MOST = 512 };
 
@@ -42,13 +43,11 @@ static size_t decode(const char *text, char out[PREFIX_MOST])
  * forms of other letters that Unicode keeps for compatibility. */
 static bool is_letter(const char *p, size_t n)
 {
-	const unsigned char *b = (const unsigned char *)p;
-	unsigned c = n == 2 ? (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu) : 0;
-	if (n == 3)
-		c = (b[0] & 0xfu) << 12 | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu);
-	return (c >= 0xc0 && c <= 0x17e) || (c >= 0x388 && c <= 0x481) || (c >= 0x48a && c <= 0x52f) ||
-	       (c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa) || (c >= 0x4e00 && c <= 0x9fff) ||
-	       (c >= 0xac00 && c <= 0xd7a3);
+	uint32_t c = unicode_of_utf8(p, n);
+	bool plain_elsewhere = c == 0x130 || c == 0x131; /* with and without a dot: for some programs an i */
+	return !plain_elsewhere && ((c >= 0xc0 && c <= 0x17e) || (c >= 0x388 && c <= 0x481) || (c >= 0x48a && c <= 0x52f) ||
+	                            (c >= 0x3041 && c <= 0x3096) || (c >= 0x30a1 && c <= 0x30fa) ||
+	                            (c >= 0x4e00 && c <= 0x9fff) || (c >= 0xac00 && c <= 0xd7a3));
 }
 
 /* Whether the names between the slashes are names: not empty, not "." or "..", without a dot or blank at the end. */
@@ -90,4 +89,28 @@ const char *value_prefix(struct arena *memory, const char *text, const char **ou
 	}
 	*out = arena_dup(memory, span_make(room, n)).p;
 	return *out ? NULL : "there is no memory for it";
+}
+
+/* Takes a character off the front of *text. */
+static uint32_t next_folded(const char **text)
+{
+	char bytes[4];
+	size_t n = 0, length = 0;
+	if (**text != '%')
+		return (uint32_t)ascii_lower(*(*text)++);
+	while (**text == '%' && (length == 0 || n < length)) {
+		bytes[n++] = (char)(hex_digit((*text)[1]) << 4 | hex_digit((*text)[2]));
+		*text += 3;
+		unsigned char lead = (unsigned char)bytes[0];
+		length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+	}
+	return unicode_lower(unicode_upper(unicode_of_utf8(bytes, n)));
+}
+
+bool prefix_begins(const char *prefix, const char *with)
+{
+	while (*prefix && *with)
+		if (next_folded(&prefix) != next_folded(&with))
+			return false;
+	return !*with;
 }

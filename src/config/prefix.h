@@ -9,4 +9,7 @@
  * sentence that says what is wrong and what to write. Whatever it takes, path_prefix_is_normal() takes. */
 MUST_CHECK const char *value_prefix(struct arena *memory, const char *text, const char **out);
 
+/* Whether a prefix begins with another one, case aside; both as above. */
+bool prefix_begins(const char *prefix, const char *with);
+
 #endif

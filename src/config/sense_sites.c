@@ -158,7 +158,7 @@ static void make_listeners(struct settings *s, struct complaints *c)
 
 /* ---- directories */
 
-/* From '/' to '/', of characters that need no encoding: what requests are compared with. */
+/* The longest first. */
 static int by_length(const void *a, const void *b)
 {
 	const struct directory_settings *x = a, *y = b;
@@ -248,8 +248,7 @@ static void merge_directories(struct site_settings *site)
 		struct directory_settings *d = &site->directories[i];
 		unsigned above = i + 1;
 		d->files_prefix = d->prefix;
-		while (above < site->directory_count &&
-		       strncasecmp(d->prefix, site->directories[above].prefix, strlen(site->directories[above].prefix)) != 0)
+		while (above < site->directory_count && !prefix_begins(d->prefix, site->directories[above].prefix))
 			above++;
 		inherit(d, above < site->directory_count ? &site->directories[above] : &site->top);
 		take_from_site(d, site);
@@ -284,7 +283,7 @@ static bool check_directory(struct settings *s, struct site_settings *site, stru
 	if (d->application_name && d->files)
 		ERROR_HERE(c, d->where, "directory %s: application and files exclude each other: take one out", d->prefix);
 	for (const struct directory_settings *earlier = site->directories; earlier < d; earlier++)
-		if (strcasecmp(earlier->prefix, d->prefix) == 0)
+		if (prefix_begins(earlier->prefix, d->prefix) && prefix_begins(d->prefix, earlier->prefix))
 			ERROR_HERE(c, d->where, "directory %s is the one in %s:%d again (case does not tell them apart)", d->prefix,
 			           earlier->where.file, earlier->where.line);
 	return true;

@@ -1,19 +1,7 @@
 #include "site/look.h"
 
-#include <locale.h>
-#include <pthread.h>
-#include <wctype.h>
-
+#include "base/unicode.h"
 #include "site/percent.h"
-
-/* glibc knows this locale without any file of its own; the process's own locale stays what it is. */
-static locale_t unicode;
-static pthread_once_t unicode_once = PTHREAD_ONCE_INIT;
-
-static void find_unicode(void)
-{
-	unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-}
 
 /* Compatibility forms of what matters in a path (UnicodeData.txt, and the best fits of Windows' code pages). */
 static const struct {
@@ -34,9 +22,8 @@ uint32_t look_of(uint32_t c)
 	for (size_t i = 0; i < sizeof(alike) / sizeof(alike[0]); i++)
 		if (alike[i].c == c)
 			return (uint32_t)(unsigned char)alike[i].look;
-	pthread_once(&unicode_once, find_unicode);
 	/* Up and down: U+017F and U+0131 have a plain letter above them only, U+212A and U+0130 below them only. */
-	return unicode ? (uint32_t)towlower_l(towupper_l((wint_t)c, unicode), unicode) : c;
+	return unicode_lower(unicode_upper(c));
 }
 
 /* The normal form has whole sequences of UTF-8 only, each byte percent-encoded. */

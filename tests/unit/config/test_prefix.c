@@ -68,6 +68,7 @@ static void what_can_be_read_in_two_ways_is_refused(void **state)
 		"/a\xef\xbc\x8e/",
 		"/o\xcc\x88/",
 		"/\xe2\x84\xaa/",
+		"/\xc4\xb1/",
 		"/\xf0\x9f\x98\x80/",
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -94,12 +95,25 @@ static void length_and_depth_have_an_end(void **state)
 	assert_non_null(value_prefix(&memory, longest, &out));
 }
 
+static void case_tells_no_prefixes_apart(void **state)
+{
+	assert_true(prefix_begins("/Secure/Open/", "/secure/"));
+	assert_true(prefix_begins("/%C3%96ffentlich/x/", "/%C3%B6FFENTLICH/"));
+	assert_true(prefix_begins("/%CF%83/", "/%CF%82/")); /* sigma, and at the end of a word */
+	assert_true(prefix_begins("/a/", "/"));
+	assert_true(prefix_begins("/My%20Files/", "/my%20files/"));
+	assert_false(prefix_begins("/", "/a/"));
+	assert_false(prefix_begins("/secured/", "/secure/"));
+	assert_false(prefix_begins("/%C3%96/", "/%C3%84/"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_people_write_gets_its_one_spelling),
 		cmocka_unit_test(what_can_be_read_in_two_ways_is_refused),
 		cmocka_unit_test(length_and_depth_have_an_end),
+		cmocka_unit_test(case_tells_no_prefixes_apart),
 	};
 	arena_init(&memory, 1 << 20);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
