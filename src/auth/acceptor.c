@@ -213,8 +213,8 @@ static void step_kerberos(struct acceptor *a, struct span raw, struct buf *reply
 		kerberos_frame_write(&framed, raw);
 		raw = buf_span(&framed);
 	}
-	enum auth_step step = kerberos_accept(a->policy->keytab, raw, bindings_of(a), reply, &who, &r, &channel_bound,
-	                                      &ctx);
+	enum auth_step step = kerberos_accept(a->policy->keytab, a->policy->keep_tickets, raw, bindings_of(a), reply, &who,
+	                                      &r, &channel_bound, &ctx);
 	set_detail(a, out, kerberos_detail(ctx));
 	kerberos_context_free(ctx);
 	if (step == AUTH_STEP_CONTINUE)

@@ -15,6 +15,7 @@ struct acceptor_policy {
 	const char *default_domain; /* of bare names; NULL: local accounts */
 	const char *keytab;         /* for Kerberos; NULL: not offered inside Negotiate */
 	bool ntlm_in_negotiate;     /* also NTLM inside Negotiate */
+	bool keep_tickets;          /* of Kerberos, with the identity: some parent is signed in to on users' behalf */
 	bool require_mic;
 	bool require_channel_bindings;
 	/* What our NTLM challenge says of us; the joined machine's when winbind verifies. */

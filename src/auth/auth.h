@@ -24,6 +24,7 @@ struct identity {
 	unsigned group_count;
 	bool groups_unresolved; /* some group could not be named: allow never matches by it, deny fails closed */
 	uint64_t generation;    /* of the account or secret, see verifier_generation() */
+	struct span ticket;     /* DER: by which he signed in, where it is kept for signing in elsewhere on his behalf */
 };
 struct identity *identity_ref(struct identity *i);
 void identity_unref(struct identity *i);
@@ -61,6 +62,9 @@ struct identity *identity_new(const struct identity *like);
 	X(WRONG_ENCTYPE, "wrong-enctype", 2148074274u, "the keytab lacks the ticket's encryption type")                   \
 	X(TICKET_EXPIRED, "ticket-expired", 2148074252u, "the ticket has expired")                                        \
 	X(TICKET_REFUSED, "ticket-refused", 2148074252u, "the other end refused our Kerberos ticket without saying why")  \
+	X(NOT_DELEGATED, "not-delegated", 2148074309u,                                                                    \
+	  "the domain gives us no ticket on the user's behalf: our account may not delegate to this service, or the "     \
+	  "user's ticket may not be forwarded")                                                                           \
 	X(REPLAY, "replay", 2148074252u, "the same Kerberos token came twice")                                            \
 	X(UNAVAILABLE, "verifier-unavailable", 1311,                                                                      \
 	  "the verifier could not be asked: no domain controller, no winbind, no keytab")                                 \

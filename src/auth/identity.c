@@ -31,7 +31,7 @@ static const char *put(char **at, const char *text)
 struct identity *identity_new(const struct identity *like)
 {
 	size_t list = like->group_count * sizeof(like->groups[0]);
-	struct identity *i = malloc(sizeof(*i) + list + texts_size(like));
+	struct identity *i = malloc(sizeof(*i) + list + texts_size(like) + like->ticket.n);
 	if (!i)
 		return NULL;
 	*i = *like;
@@ -46,6 +46,7 @@ struct identity *identity_new(const struct identity *like)
 	i->scheme = put(&at, like->scheme);
 	for (unsigned g = 0; g < like->group_count; g++)
 		i->groups[g] = put(&at, like->groups[g]);
+	i->ticket = like->ticket.n ? span_keep(&at, like->ticket) : SPAN_NONE;
 	return i;
 }
 

@@ -14,7 +14,8 @@ struct initiator_credentials {
 	const unsigned char *nt_hash; /* 16 bytes, or NULL */
 	const char *keytab, *ccache;  /* Kerberos; NULL: the password, or the environment's own ticket */
 	const char *principal;
-	const char *spn; /* "HTTP/proxy1.example" */
+	const char *spn;    /* "HTTP/proxy1.example" */
+	struct span ticket; /* DER: signs in whoever came with it to `principal` (S4U2Proxy); empty: the principal itself */
 };
 
 struct initiator;

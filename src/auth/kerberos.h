@@ -16,9 +16,9 @@ struct kerberos_context;
 /* Verifies `token` with any key of the keytab file, which is read anew each time. `bindings`: "tls-server-end-point:" and the hash, or empty; a
  * client's that differ are refused (BINDINGS_WRONG), none of its own leave *channel_bound false. `reply`: what goes back to the client, raw, not
  * encoded; may be empty. *ctx starts as NULL and is made here, also when refused, for kerberos_detail().
- * *who, a new reference, only with AUTH_STEP_DONE: named as the PAC says if there is one that the KDC signed, else as principal and realm. */
-enum auth_step kerberos_accept(const char *keytab, struct span token, struct span bindings, struct buf *reply,
-                               struct identity **who, enum auth_reason *reason, bool *channel_bound,
+ * With `keep_ticket` the identity holds the ticket, for kerberos_initiate() on its behalf. *who, a new reference, only with AUTH_STEP_DONE: named as the PAC says if there is one that the KDC signed, else as principal and realm. */
+enum auth_step kerberos_accept(const char *keytab, bool keep_ticket, struct span token, struct span bindings,
+                               struct buf *reply, struct identity **who, enum auth_reason *reason, bool *channel_bound,
                                struct kerberos_context **ctx);
 
 /* The next token towards credentials->spn ("HTTP/host" or "HTTP/host@REALM"). `in` is empty at the beginning. CONTINUE: the other end is expected

@@ -143,7 +143,7 @@ static const char **groups_of(const struct named *n, unsigned *count, bool *unre
 	return groups;
 }
 
-static struct identity *identity_of(const struct named *n)
+static struct identity *identity_of(const struct named *n, struct span ticket)
 {
 	char shown[800];
 	unsigned count;
@@ -161,12 +161,13 @@ static struct identity *identity_of(const struct named *n)
 		.group_count = count,
 		.groups_unresolved = unresolved,
 		.generation = 1,
+		.ticket = ticket,
 	});
 	free(groups);
 	return who;
 }
 
-static enum auth_reason identify(gss_name_t client, const struct ap_req *req, struct identity **who)
+static enum auth_reason identify(gss_name_t client, const struct ap_req *req, bool keep_ticket, struct identity **who)
 {
 	struct named *n = calloc(1, sizeof(*n));
 	if (!n)
@@ -176,7 +177,7 @@ static enum auth_reason identify(gss_name_t client, const struct ap_req *req, st
 		reason = AUTH_NO_MEMORY;
 		if (read_logon(client, n) == 0) {
 			name_domain(n, req);
-			*who = identity_of(n);
+			*who = identity_of(n, keep_ticket ? req->ticket : SPAN_NONE);
 			reason = *who ? AUTH_OK : AUTH_NO_MEMORY;
 		}
 	}
@@ -236,8 +237,8 @@ static enum auth_reason accept_token(const char *keytab, struct span token, stru
 	return buf_error(reply) ? AUTH_NO_MEMORY : AUTH_OK;
 }
 
-enum auth_step kerberos_accept(const char *keytab, struct span token, struct span bindings, struct buf *reply,
-                               struct identity **who, enum auth_reason *reason, bool *channel_bound,
+enum auth_step kerberos_accept(const char *keytab, bool keep_ticket, struct span token, struct span bindings,
+                               struct buf *reply, struct identity **who, enum auth_reason *reason, bool *channel_bound,
                                struct kerberos_context **ctx)
 {
 	AUTO(gss_name) gss_name_t client = GSS_C_NO_NAME;
@@ -257,7 +258,7 @@ enum auth_step kerberos_accept(const char *keytab, struct span token, struct spa
 	if (result == AUTH_OK && kerberos_replayed(req.authenticator, clock_mono()))
 		result = AUTH_REPLAY;
 	if (result == AUTH_OK)
-		result = identify(client, &req, who);
+		result = identify(client, &req, keep_ticket, who);
 	c->detail[says.n] = '\0';
 	if (result != AUTH_OK) {
 		buf_clear(reply);

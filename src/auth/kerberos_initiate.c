@@ -6,6 +6,7 @@
 
 #include "auth/initiator.h"
 #include "auth/kerberos_context.h"
+#include "auth/kerberos_delegate.h"
 #include "auth/kerberos_tickets.h"
 
 DEFINE_AUTO(kerberos_tickets, struct kerberos_tickets *, kerberos_tickets_unref);
@@ -99,6 +100,33 @@ static enum auth_reason step_with(const char *ccache, struct kerberos_context *c
 	return buf_error(s->out) ? AUTH_NO_MEMORY : AUTH_OK;
 }
 
+static bool is_stale(krb5_error_code code)
+{
+	return code == KRB5KRB_AP_ERR_BAD_INTEGRITY || code == KRB5KRB_AP_ERR_MODIFIED ||
+	       code == KRB5KRB_AP_ERR_TKT_EXPIRED || code == KRB5KDC_ERR_TGT_REVOKED;
+}
+
+/* With a ticket that our account is given in the name of whoever showed us his. */
+static enum auth_reason step_on_behalf(const struct initiator_credentials *c, struct kerberos_context *ctx,
+                                       struct step *s, struct buf *says)
+{
+	AUTO(kerberos_tickets) struct kerberos_tickets *ours = NULL;
+	struct delegated theirs;
+	enum auth_reason reason = kerberos_tickets_get(c, &ours, says);
+	if (reason != AUTH_OK)
+		return reason;
+	reason = kerberos_delegate(kerberos_tickets_ccache(ours), c->ticket, c->spn, &theirs, says);
+	if (reason == AUTH_UNAVAILABLE || reason == AUTH_TICKET_EXPIRED) /* perhaps ours, of a KDC that was set up anew */
+		kerberos_tickets_drop(ours);
+	if (reason != AUTH_OK)
+		return reason;
+	s->spn = theirs.service;
+	reason = step_with(theirs.ccache, ctx, s, says);
+	s->spn = c->spn;
+	delegated_fini(&theirs);
+	return reason;
+}
+
 /* With tickets of our own. A KDC that was set up anew takes none of those that it gave out before. */
 static enum auth_reason step_with_secret(const struct initiator_credentials *c, struct kerberos_context *ctx,
                                          struct step *s, struct buf *says)
@@ -110,9 +138,7 @@ static enum auth_reason step_with_secret(const struct initiator_credentials *c, 
 			return reason;
 		reason = step_with(kerberos_tickets_ccache(tickets), ctx, s, says);
 		krb5_error_code code = (krb5_error_code)s->minor;
-		bool stale = reason != AUTH_OK && (code == KRB5KRB_AP_ERR_BAD_INTEGRITY || code == KRB5KRB_AP_ERR_MODIFIED ||
-		                                   code == KRB5KRB_AP_ERR_TKT_EXPIRED || code == KRB5KDC_ERR_TGT_REVOKED);
-		if (!stale || tries)
+		if (reason == AUTH_OK || !is_stale(code) || tries)
 			return reason;
 		kerberos_tickets_drop(tickets);
 		buf_clear(says);
@@ -141,7 +167,8 @@ enum auth_step kerberos_initiate(const struct initiator_credentials *credentials
 	if (c->established)
 		return AUTH_STEP_DONE;
 	buf_over(&says, c->detail, sizeof(c->detail) - 1);
-	enum auth_reason result = credentials->keytab || credentials->password
+	enum auth_reason result = credentials->ticket.n ? step_on_behalf(credentials, c, &s, &says)
+	                          : credentials->keytab || credentials->password
 	                              ? step_with_secret(credentials, c, &s, &says)
 	                              : step_with(credentials->ccache, c, &s, &says);
 	c->detail[says.n] = '\0';

@@ -219,6 +219,28 @@ static void upper(char *text)
 		*text = *text >= 'a' && *text <= 'z' ? (char)(*text - 32) : *text;
 }
 
+/* An account's key, if there is one: in a Windows domain the names of services are no accounts. Else the first. */
+static krb5_error_code principal_of_keytab(struct asking *a)
+{
+	krb5_kt_cursor cursor;
+	krb5_keytab_entry entry;
+	krb5_error_code error = krb5_kt_start_seq_get(a->krb, a->keytab, &cursor);
+	if (error)
+		return error;
+	bool is_account = false;
+	while (!error && !is_account && krb5_kt_next_entry(a->krb, a->keytab, &entry, &cursor) == 0) {
+		is_account = entry.principal->length == 1;
+		if (is_account || !a->principal) {
+			krb5_free_principal(a->krb, a->principal);
+			a->principal = NULL;
+			error = krb5_copy_principal(a->krb, entry.principal, &a->principal);
+		}
+		krb5_free_keytab_entry_contents(a->krb, &entry);
+	}
+	krb5_kt_end_seq_get(a->krb, a->keytab, &cursor);
+	return error ? error : a->principal ? 0 : KRB5_KT_NOTFOUND;
+}
+
 /* `principal` as set; else the user in the realm that the domain's DNS name is; else in the default realm, since a NetBIOS name tells none. */
 static krb5_error_code find_principal(struct asking *a, const struct initiator_credentials *c)
 {
@@ -227,17 +249,8 @@ static krb5_error_code find_principal(struct asking *a, const struct initiator_c
 	const char *at = strchr(user, '@');
 	if (c->principal)
 		return krb5_parse_name(a->krb, c->principal, &a->principal);
-	if (c->keytab && !user[0]) { /* the first key's */
-		krb5_kt_cursor cursor;
-		krb5_keytab_entry entry;
-		krb5_error_code error = krb5_kt_start_seq_get(a->krb, a->keytab, &cursor);
-		if (!error && (error = krb5_kt_next_entry(a->krb, a->keytab, &entry, &cursor)) == 0) {
-			error = krb5_copy_principal(a->krb, entry.principal, &a->principal);
-			krb5_free_keytab_entry_contents(a->krb, &entry);
-			krb5_kt_end_seq_get(a->krb, a->keytab, &cursor);
-		}
-		return error;
-	}
+	if (c->keytab && !user[0])
+		return principal_of_keytab(a);
 	if (at)
 		snprintf(text, sizeof(text), "%s", user), upper(text + (at - user));
 	else if (c->domain && strchr(c->domain, '.'))

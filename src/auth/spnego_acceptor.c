@@ -127,8 +127,8 @@ static enum auth_reason step_kerberos(struct spnego_acceptor *a, struct span tok
 {
 	enum auth_reason reason = AUTH_OK;
 	bool channel_bound = false;
-	enum auth_step step = kerberos_accept(a->policy->keytab, token, a->bindings, out, &a->who, &reason, &channel_bound,
-	                                      &a->kerberos);
+	enum auth_step step = kerberos_accept(a->policy->keytab, a->policy->keep_tickets, token, a->bindings, out, &a->who,
+	                                      &reason, &channel_bound, &a->kerberos);
 	snprintf(a->detail, sizeof(a->detail), "%s", kerberos_detail(a->kerberos));
 	if (step == AUTH_STEP_REFUSED || step == AUTH_STEP_FAILED)
 		return reason;

@@ -257,6 +257,40 @@ static void check_relay(const struct settings *s, const struct upstream_settings
 	check_relaying_listeners(s, u, c);
 }
 
+/* What listeners offer that can be passed on to a parent. */
+static void check_on_behalf(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
+{
+	const struct credentials_settings *k = &u->credentials;
+	bool basic = false, ntlm = false, negotiate = false;
+	for (unsigned i = 0; i < s->listen_count; i++) {
+		const struct sign_on_list *schemes = &s->listens[i].sign_on.schemes;
+		basic |= lists(schemes, SIGN_ON_BASIC);
+		ntlm |= lists(schemes, SIGN_ON_NTLM);
+		negotiate |= lists(schemes, SIGN_ON_NEGOTIATE);
+	}
+	bool kerberos = negotiate && s->kerberos.on;
+	if (k->scheme.count > 1)
+		ERROR_HERE(c, k->where,
+		           "upstream %s: on-behalf stands alone: either the user is signed in to the parent, or we are",
+		           u->name);
+	if (!basic && !kerberos)
+		ERROR_HERE(
+			c, k->where,
+			"upstream %s: on-behalf passes on who signs in by basic or by Kerberos, and no listen offers that: write sign-on = {negotiate} and kerberos { }",
+			u->name);
+	else if (ntlm || (negotiate && !kerberos))
+		WARN_HERE(c, k->where,
+		          "upstream %s: users who sign in to us by ntlm cannot be passed on: for them it ends in error 12201",
+		          u->name);
+	if (basic && !u->tls.on)
+		WARN_HERE(
+			c, k->where,
+			"upstream %s: the passwords of users who sign in by basic can be read by everybody on the way to this parent: add tls { }",
+			u->name);
+	if (kerberos)
+		check_members_for(u, c);
+}
+
 static void check_credentials(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
@@ -266,6 +300,10 @@ static void check_credentials(const struct settings *s, const struct upstream_se
 		return;
 	if (lists(&k->scheme, SIGN_ON_RELAY)) {
 		check_relay(s, u, c);
+		return;
+	}
+	if (lists(&k->scheme, SIGN_ON_BEHALF)) {
+		check_on_behalf(s, u, c);
 		return;
 	}
 	if (lists(&k->scheme, SIGN_ON_ANONYMOUS))

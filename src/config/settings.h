@@ -36,7 +36,15 @@ struct port_list {
 };
 
 /* What `sign-on`, and `scheme` of credentials, may list. */
-enum sign_on_scheme { SIGN_ON_ANONYMOUS, SIGN_ON_BASIC, SIGN_ON_NTLM, SIGN_ON_NEGOTIATE, SIGN_ON_RELAY, SIGN_ON_LIMIT };
+enum sign_on_scheme {
+	SIGN_ON_ANONYMOUS,
+	SIGN_ON_BASIC,
+	SIGN_ON_NTLM,
+	SIGN_ON_NEGOTIATE,
+	SIGN_ON_RELAY,
+	SIGN_ON_BEHALF,
+	SIGN_ON_LIMIT
+};
 struct sign_on_list {
 	unsigned char *items; /* enum sign_on_scheme, in the order written */
 	unsigned count;       /* 0: nobody is asked who he is */
@@ -62,7 +70,7 @@ struct kerberos_settings {
 struct credentials_settings {
 	struct written where;
 	bool on;
-	struct sign_on_list scheme; /* BASIC, NTLM, NEGOTIATE; or RELAY alone */
+	struct sign_on_list scheme; /* BASIC, NTLM, NEGOTIATE; or RELAY or BEHALF alone */
 	enum credentials_send { SEND_AS_FITS, SEND_WHEN_ASKED, SEND_ALWAYS } send;
 	const char *account; /* CORP\alice, alice@corp.example, or alice */
 	const char *password_file, *nt_hash_file, *keytab, *ccache, *systemd_credential;

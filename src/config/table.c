@@ -137,9 +137,10 @@ static const struct settings_block application_member_block = TABLE(
 
 static const struct setting credentials_rows[] = {
 	SCHEMES(
-		"scheme", credentials_settings, scheme, "anonymous|basic|ntlm|negotiate|relay", "negotiate, ntlm",
+		"scheme", credentials_settings, scheme, "anonymous|basic|ntlm|negotiate|relay|on-behalf", "negotiate, ntlm",
 		"What may be used, the best first. relay alone: the client's own sign-in goes to the parent, and the parent's "
-		"challenge to the client, on listeners without sign-on."),
+		"challenge to the client, on listeners without sign-on. on-behalf alone: whoever signed in to us by basic or "
+		"Kerberos is signed in to the parent as himself, with his password or by constrained delegation."),
 	CHOICE(
 		"send", credentials_settings, send, "as-fits|when-asked|always", "as-fits",
 		"always: also when the parent does not ask (what ends error 12201 where it allows anonymous as well). as-fits: "
@@ -152,7 +153,8 @@ static const struct setting credentials_rows[] = {
             "A file with the NT hash of the password, 32 hexadecimal digits, instead of the password."),
 	SETTING("systemd-credential", TEXT, credentials_settings, systemd_credential, NULL,
             "The name of a systemd credential that holds the password (LoadCredential=)."),
-	SETTING("keytab", FILE, credentials_settings, keytab, NULL, "A keytab with the key of the account, for negotiate."),
+	SETTING("keytab", FILE, credentials_settings, keytab, NULL,
+            "A keytab with the key of the account, for negotiate; for on-behalf without it the one of kerberos { }."),
 	SETTING("ccache", TEXT, credentials_settings, ccache, NULL, "A Kerberos ticket cache to use, for negotiate."),
 	SETTING("spn", TEXT, credentials_settings, spn, NULL,
             "The Kerberos name of the parent; without it HTTP/ and the host of the member."),
@@ -478,10 +480,11 @@ static const struct setting top_rows[] = {
 	SETTING("shared-listeners", BOOL, settings, shared_listeners, "false",
             "Whether all workers accept from one socket, instead of one each (SO_REUSEPORT)."),
 	NUMBER("drain", TIME, settings, drain, 0, DAY, "30s", "How long a stop waits for what is under way."),
-	SETTING("state-directory", FILE, settings, state_directory, NULL,
-            "What must outlive a restart: which of our credentials a parent has refused, so that no account is locked by "
-            "trying them again. Without it $STATE_DIRECTORY (systemd), /var/lib/fairlead where that can be written, or "
-            "~/.local/state/fairlead."),
+	SETTING(
+		"state-directory", FILE, settings, state_directory, NULL,
+		"What must outlive a restart: which of our credentials a parent has refused, so that no account is locked by "
+		"trying them again. Without it $STATE_DIRECTORY (systemd), /var/lib/fairlead where that can be written, or "
+		"~/.local/state/fairlead."),
 	BLOCKS("listen", settings, listens, listen_count, listen_settings, listen_block, false,
            "An address at which clients are served: \"127.0.0.1:3128\", \"[::1]:3128\", or \"*:3128\" for all of this "
            "machine. A file without any has a proxy at 127.0.0.1:3128 and a console at 127.0.0.1:3129."),

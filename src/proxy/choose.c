@@ -1,6 +1,7 @@
 /* CHOOSE_ROUTE: direct or which parent, and whether a pin holds the way already. */
 #include "base/counters.h"
 #include "net/resolve.h"
+#include "proxy/behalf_auth.h"
 #include "proxy/forward.h"
 #include "proxy/publish.h"
 #include "proxy/relay_auth.h"
@@ -116,6 +117,9 @@ enum step choose_route(struct exchange *x)
 	if (x->request.method != METHOD_CONNECT)
 		read_leg(x);
 	relay_read_request(x);
+	enum step next = behalf_read_request(x);
+	if (next != STEP_CONNECT)
+		return next;
 	if (x->request.method == METHOD_CONNECT && !x->relayed.on)
 		return STEP_CONNECT;
 	return ask_pin(x);

@@ -13,6 +13,7 @@
 struct client_auth {
 	struct acceptor *acceptor;            /* NULL: none yet, or lent to a thread that did not come back in time */
 	struct identity *who;                 /* signed in on this connection; NULL: nobody */
+	struct identity *last;                /* who signed in last, be it for one request */
 	struct edition *edition;              /* counted: the acceptor's policy lives in it */
 	const struct acceptor_policy *policy; /* the acceptor's */
 	mono_ms since;                        /* when he signed in */

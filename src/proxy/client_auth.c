@@ -23,6 +23,7 @@ void client_auth_fini(struct client_auth *auth)
 {
 	acceptor_free(auth->acceptor);
 	identity_unref(auth->who);
+	identity_unref(auth->last);
 	edition_unref(auth->edition);
 	*auth = (struct client_auth){0};
 }
@@ -284,19 +285,23 @@ static enum step unavailable(struct exchange *x, const char *why)
 static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 {
 	struct client *client = x->client;
-	struct identity *before = client->auth.who;
+	struct identity *before = client->auth.last;
 	if (!sign_on_accepts(x->sign_on, answer->who))
 		return refused_here(x);
 	bool another = before && !span_eq_nocase(span_of(before->shown), span_of(answer->who->shown));
 	x->who = TAKE(answer->who);
 	if (another && pin_set_has_token(&client->pins))
 		return cut_with(x, END_USER_CHANGED, 0);
+	if (another) /* a connection that is only held may be signed in to a parent as him before */
+		pin_set_fini(&client->pins);
 	bool lasts = answer->scheme != SCHEME_BASIC && !client->shared && !x->sign_on->per_request;
 	identity_unref(before);
+	identity_unref(client->auth.who);
 	client->auth.in_doubt = false;
 	if (client->auth.through)
 		broken_proxy_came_through(client->auth.through);
 	client->auth.through = 0;
+	client->auth.last = identity_ref(x->who);
 	client->auth.who = lasts ? identity_ref(x->who) : NULL;
 	client->auth.since = worker_now();
 	if (answer->token.n)

@@ -4,6 +4,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "net/dial.h"
+#include "proxy/behalf_auth.h"
 #include "proxy/forward.h"
 #include "proxy/relay_auth.h"
 #include "proxy/upstream_auth.h"
@@ -50,7 +51,7 @@ static enum end_reason reason_of_dial(const struct dial *d, int error)
  * through its name and the edition they belong to. */
 static struct upstream_server *server_for(struct exchange *x, const struct member_settings *member)
 {
-	char key[700], name[300];
+	char key[2048], name[300];
 	struct buf k, n;
 	buf_over(&k, key, sizeof(key));
 	buf_over(&n, name, sizeof(name) - 1);
@@ -67,6 +68,7 @@ static struct upstream_server *server_for(struct exchange *x, const struct membe
 			buf_adds(&k, "|relayed");
 		if (upstream_signs_in(x->route.upstream))
 			buf_addf(&k, "|signed in %" PRIu64, x->lease->edition->number);
+		behalf_write_key(x, &k);
 		buf_adds(&n, member->address);
 	}
 	if (k.error || n.error)

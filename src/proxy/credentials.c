@@ -20,6 +20,7 @@ void credentials_fini(struct credentials *c)
 		free(c->text);
 	}
 	OPENSSL_cleanse(c->nt_hash, sizeof(c->nt_hash));
+	identity_unref(c->who);
 	*c = (struct credentials){0};
 }
 

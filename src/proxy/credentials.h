@@ -14,6 +14,7 @@ struct credentials {
 	struct span account, secret; /* what that is of: as set; the password or hash as written, or the keytab's digest */
 	uint64_t generation;         /* of the file that the secret stood in: see credentials_generation() */
 	bool is_ticket;              /* somebody else's: nothing that could be guessed wrong */
+	struct identity *who;        /* counted: on whose behalf; NULL: our own */
 	char *text;                  /* account and secret, one block */
 	size_t text_n;
 	unsigned char nt_hash[16];

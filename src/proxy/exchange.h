@@ -53,6 +53,9 @@ struct sign_in_leg {
 	enum token_kind kind;
 };
 
+/* How the user is signed in to a parent whose upstream says on-behalf: see behalf_auth.h. */
+enum behalf { BEHALF_NOT, BEHALF_BASIC, BEHALF_KERBEROS };
+
 /* The client's own sign-in to a parent whose upstream says relay: see relay_auth.h. */
 struct relayed {
 	bool on;          /* what the client says to a proxy is for the parent */
@@ -88,6 +91,7 @@ struct exchange {
 	struct place place;                     /* of a published site; its `site` is NULL where we are a proxy */
 	struct sign_in_leg leg;                 /* towards the site or, relayed, the parent */
 	struct relayed relayed;
+	enum behalf behalf;
 	bool upgrade; /* the client asks to leave HTTP, and we pass that on */
 	bool expects_continue;
 	bool reset_client;              /* close without an answer */

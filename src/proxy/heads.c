@@ -3,6 +3,7 @@
 #include "http/date.h"
 #include "http/hop.h"
 #include "http/status.h"
+#include "proxy/behalf_auth.h"
 #include "proxy/publish.h"
 #include "proxy/relay_auth.h"
 
@@ -78,6 +79,7 @@ void heads_write_request(struct exchange *x, struct buf *to)
 	buf_add(to, SPAN("\r\n"));
 	hop_drop_request(h);
 	relay_keep_credentials(x);
+	behalf_keep_credentials(x);
 	struct field *host = head_find(h, FIELD_HOST);
 	if (host)
 		host->dropped = true;

@@ -126,6 +126,15 @@ static void name_in_challenge(const struct sign_on *s, const struct settings *se
 			}
 }
 
+/* A ticket is some kilobytes: kept with an identity only where some parent is signed in to on users' behalf. */
+static bool somebody_is_passed_on(const struct settings *settings)
+{
+	for (unsigned i = 0; i < settings->upstream_count; i++)
+		if (settings->upstreams[i].credentials.on && lists(&settings->upstreams[i].credentials.scheme, SIGN_ON_BEHALF))
+			return true;
+	return false;
+}
+
 static int make_offer(struct sign_on *s, const struct settings *settings, const struct sign_on_settings *k,
                       unsigned way, struct offer *o)
 {
@@ -144,6 +153,7 @@ static int make_offer(struct sign_on *s, const struct settings *settings, const 
 	p->verifier_count = k->accounts.count;
 	p->default_domain = settings->default_domain;
 	p->keytab = settings->kerberos.on ? settings->kerberos.keytab : NULL;
+	p->keep_tickets = somebody_is_passed_on(settings);
 	p->ntlm_in_negotiate = k->accounts.count > 0;
 	p->require_mic = k->require_mic;
 	p->require_channel_bindings = k->channel_binding == CHANNEL_BINDING_REQUIRE && (way & OVER_TLS);

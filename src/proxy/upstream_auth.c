@@ -12,7 +12,9 @@
 #include "http/hop.h"
 #include "net/fiber.h"
 #include "net/offload.h"
+#include "proxy/behalf_auth.h"
 #include "proxy/credentials.h"
+#include "proxy/relay_auth.h"
 #include "proxy/turn.h"
 
 enum { PROBE_MOST = 128 * 1024, LEGS_MOST = 6, WHY = 256 };
@@ -31,6 +33,7 @@ struct attempt {
 	bool offers[SCHEME_BEARER + 1]; /* schemes named in it */
 	char *token;                    /* of the scheme in use; in the exchange's arena; NULL: none */
 	unsigned legs;
+	enum auth_reason failed; /* of a handshake for which no token could be had */
 };
 
 /* How an attempt with one scheme went. */
@@ -38,7 +41,7 @@ enum outcome { SIGNED_IN, NOT_ASKED, NOT_OFFERED, REFUSED, REFUSED_BY_KDC, CLOSE
 
 bool upstream_signs_in(const struct upstream_settings *u)
 {
-	return u->credentials.on && !(u->credentials.scheme.count == 1 && u->credentials.scheme.items[0] == SIGN_ON_RELAY);
+	return u->credentials.on && !upstream_relays(u);
 }
 
 /* ---- one question and its answer */
@@ -208,6 +211,13 @@ static int next_token(struct attempt *a, struct stepping *s)
 	return offload(service_self()->process->sign_in_lane, step_initiator, s, stepping_unref, a->deadline);
 }
 
+/* Ours, or the user's. */
+static int load_credentials(const struct attempt *a, struct credentials *out, char *why, size_t n)
+{
+	return a->x->behalf ? behalf_credentials(a->x, a->member->host, out, why, n)
+	                    : credentials_load(&a->x->route.upstream->credentials, a->member->host, out, why, n);
+}
+
 static struct stepping *stepping_new(struct attempt *a, enum auth_scheme scheme)
 {
 	struct stepping *s = calloc(1, sizeof(*s));
@@ -215,7 +225,7 @@ static struct stepping *stepping_new(struct attempt *a, enum auth_scheme scheme)
 		return NULL;
 	ref_init(&s->ref);
 	char why[WHY] = "", bindings[TLS_BINDINGS];
-	if (credentials_load(&a->x->route.upstream->credentials, a->member->host, &s->credentials, why, sizeof(why)) == 0) {
+	if (load_credentials(a, &s->credentials, why, sizeof(why)) == 0) {
 		s->credentials.with.scheme = scheme;
 		s->initiator = initiator_new(&s->credentials.with, tls_stream_server_bindings(&a->conn->stream, bindings));
 	}
@@ -239,6 +249,7 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (s->answer.step == AUTH_STEP_FAILED || s->answer.step == AUTH_STEP_REFUSED) {
 			a->x->record.detail = arena_printf(&a->x->arena, "%s: %s", scheme_name(scheme),
 			                                   auth_reason_sentence(s->answer.reason));
+			a->failed = s->answer.reason;
 			/* Before any token: nobody but a KDC can have said so. The next scheme would try the same password once more. */
 			return s->answer.reason == AUTH_WRONG_PASSWORD && leg == 0 ? REFUSED_BY_KDC : FAILED;
 		}
@@ -252,7 +263,7 @@ static enum outcome sign_in_by(struct attempt *a, enum auth_scheme scheme, int *
 		if (!a->token && !initiator_has_proved(s->initiator)) /* our type 1 showed nothing that could be refused */
 			return NOT_OFFERED;
 		if (!a->token) {
-			if (scheme == SCHEME_NEGOTIATE)
+			if (scheme == SCHEME_NEGOTIATE && !a->x->behalf)
 				kerberos_forget(&s->credentials.with);
 			return REFUSED;
 		}
@@ -269,13 +280,20 @@ static enum auth_scheme scheme_of(unsigned which)
 	return which == SIGN_ON_BASIC ? SCHEME_BASIC : which == SIGN_ON_NTLM ? SCHEME_NTLM : SCHEME_NEGOTIATE;
 }
 
-static bool sends_unasked(const struct credentials_settings *c)
+static const struct sign_on_list *schemes_of(const struct exchange *x)
 {
-	return c->send == SEND_ALWAYS ||
-	       (c->send == SEND_AS_FITS && !(c->scheme.count == 1 && c->scheme.items[0] == SIGN_ON_BASIC));
+	return x->behalf ? behalf_schemes(x) : &x->route.upstream->credentials.scheme;
 }
 
-static enum end_reason reason_of(enum outcome o, int error)
+static bool sends_unasked(const struct exchange *x)
+{
+	enum credentials_send send = x->route.upstream->credentials.send;
+	const struct sign_on_list *schemes = schemes_of(x);
+	return send == SEND_ALWAYS ||
+	       (send == SEND_AS_FITS && !(schemes->count == 1 && schemes->items[0] == SIGN_ON_BASIC));
+}
+
+static enum end_reason reason_of(const struct attempt *a, enum outcome o, int error)
 {
 	switch (o) {
 	case NOT_ASKED:
@@ -283,7 +301,7 @@ static enum end_reason reason_of(enum outcome o, int error)
 	case NOT_OFFERED:
 		return END_PARENT_OFFERS_OTHER;
 	case REFUSED:
-		return END_PARENT_REFUSED_US;
+		return a->x->behalf ? END_PARENT_REFUSED_USER : END_PARENT_REFUSED_US;
 	case CLOSED:
 		return END_PARENT_CLOSED_SIGN_IN;
 	case SIGNED_IN:
@@ -291,6 +309,8 @@ static enum end_reason reason_of(enum outcome o, int error)
 	case FAILED:
 		break;
 	}
+	if (a->failed == AUTH_NOT_DELEGATED)
+		return END_DELEGATION_REFUSED;
 	return error == -ECANCELED ? END_DRAINING : END_PARENT_SIGN_IN_FAILED;
 }
 
@@ -337,7 +357,7 @@ static enum outcome ask_first(struct attempt *a, int *error)
 /* By one scheme, with whichever request of ours the parent takes. */
 static enum outcome sign_in_by_probes(struct attempt *a, unsigned which, int *error)
 {
-	enum auth_scheme scheme = scheme_of(a->x->route.upstream->credentials.scheme.items[which]);
+	enum auth_scheme scheme = scheme_of(schemes_of(a->x)->items[which]);
 	enum outcome outcome = sign_in_by(a, scheme, error);
 	while (outcome == NOT_ASKED && change_method(a)) {
 		if (!a->keeps) {
@@ -359,12 +379,12 @@ static enum outcome sign_in_by_probes(struct attempt *a, unsigned which, int *er
 /* By the first of the allowed schemes that the parent takes. With `ask` a question without credentials goes first. */
 static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 {
-	const struct credentials_settings *c = &a->x->route.upstream->credentials;
+	const struct sign_on_list *schemes = schemes_of(a->x);
 	enum outcome outcome = ask ? ask_first(a, error) : NOT_OFFERED;
 	if (outcome != NOT_OFFERED)
 		return outcome;
-	for (unsigned i = a->x->first_scheme; i < c->scheme.count; i++) {
-		enum auth_scheme scheme = scheme_of(c->scheme.items[i]);
+	for (unsigned i = a->x->first_scheme; i < schemes->count; i++) {
+		enum auth_scheme scheme = scheme_of(schemes->items[i]);
 		if (a->legs > 0 && !a->offers[scheme])
 			continue;
 		if (a->legs > 0 &&
@@ -386,7 +406,8 @@ static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 
 static void conclude(struct attempt *a, enum outcome outcome)
 {
-	bool refused = outcome == REFUSED || outcome == REFUSED_BY_KDC;
+	bool of_user = outcome == REFUSED && a->x->behalf;
+	bool refused = outcome == REFUSED_BY_KDC || (outcome == REFUSED && a->x->behalf != BEHALF_KERBEROS);
 	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED : refused ? LOCKOUT_REFUSED : LOCKOUT_UNDECIDED;
 	const struct upstream_settings *u = a->x->route.upstream;
 	turn_end(a->x, &a->credentials, told);
@@ -394,7 +415,10 @@ static void conclude(struct attempt *a, enum outcome outcome)
 		COUNT(parent_sign_ins_total);
 	else
 		COUNT(parent_sign_ins_failed_total);
-	if (outcome == REFUSED)
+	if (of_user)
+		log_event(LOG_WARNING, "parent %s (%s) refused the user %s, for whom we signed in: error 12201 for him",
+		          u->name, a->member->address, a->x->who->shown);
+	else if (outcome == REFUSED)
 		log_event(
 			LOG_ERROR,
 			"parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
@@ -436,17 +460,18 @@ bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn
 bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
                       enum end_reason *reason, int *error)
 {
-	const struct credentials_settings *c = &x->route.upstream->credentials;
 	struct attempt a = {
 		.x = x, .member = member, .conn = conn, .deadline = clock_after(worker_now(), x->settings->timeouts.sign_in)};
 	char *why = arena_alloc(&x->arena, WHY);
 	*reason = END_PARENT_SIGN_IN_FAILED;
-	*error = why ? credentials_load(c, member->host, &a.credentials, why, WHY) : -ENOMEM;
+	if (why)
+		*why = '\0';
+	*error = why ? load_credentials(&a, &a.credentials, why, WHY) : -ENOMEM;
 	if (*error) {
 		x->record.detail = why;
 		return false;
 	}
-	bool unasked = sends_unasked(c) || x->parent_asked;
+	bool unasked = sends_unasked(x) || x->parent_asked;
 	if (x->goes_unsigned && !unasked) {
 		credentials_fini(&a.credentials);
 		return true;
@@ -464,10 +489,10 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 		ok = a.keeps && (conn->signed_in || (outcome == NOT_ASKED && !unasked));
 		x->goes_unsigned = outcome == NOT_ASKED && !unasked && !a.keeps;
 		x->dial_again |= x->goes_unsigned;
-		if (ok && conn->signed_in && conn->scheme == SCHEME_BASIC)
+		if (ok && conn->signed_in && conn->scheme == SCHEME_BASIC && !x->behalf)
 			ok = keep_basic(&a);
 		if (!ok) {
-			*reason = conn->signed_in ? END_PARENT_CLOSED_SIGN_IN : reason_of(outcome, *error);
+			*reason = conn->signed_in ? END_PARENT_CLOSED_SIGN_IN : reason_of(&a, outcome, *error);
 			*error = *error ? *error : -EACCES;
 			if (outcome == NOT_OFFERED)
 				x->record.detail = offered_text(&a);

@@ -209,20 +209,10 @@ def test_a_connection_is_not_left_to_the_next_client(relaying, squid, page):
     assert len(later) == 5 and not set(later) & (signed_in | begun)
 
 
-def basic_parent(lab):
-    parent = Parent(lab, "basic")
-    lines = []
-    for user, password in PASSWORDS.items():
-        parent.set_basic(user, password)
-        with open(parent.users) as f:
-            lines.append(f.read())
-    with open(parent.users, "w") as f:
-        f.write("".join(lines))
-    return parent
-
-
 def test_basic_goes_with_each_request_and_stays_with_its_client(lab, relaying, page):
-    parent = basic_parent(lab)
+    parent = Parent(lab, "basic")
+    for user, password in PASSWORDS.items():
+        parent.set_basic(user, password, more=True)
     proxy = relaying(parent.port, workers=1)
     with proxy.connect() as a, proxy.connect() as b, proxy.connect() as nobody:
         for i in range(10):

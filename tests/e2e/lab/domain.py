@@ -34,8 +34,8 @@ samba-tool domain provision --realm=AD.LAB.TEST --domain=ADLAB --adminpass=Adm1n
 	--option="load printers=no" --option="disable spoolss=yes"
 # A forwarder that is the server itself makes a loop.
 sed -i '/dns forwarder/d' /etc/samba/smb.conf
-/usr/bin/python3 $S/fill.py $S/http.keytab
-chmod 644 $S/http.keytab
+/usr/bin/python3 $S/fill.py $S/http.keytab $S/parent.keytab
+chmod 644 $S/http.keytab $S/parent.keytab
 exec samba -F --no-process-group
 """
 
@@ -72,7 +72,7 @@ from samba.auth import system_session
 from samba.net import Net
 from samba.param import LoadParm
 from samba.samdb import SamDB
-keytab = sys.argv[1]
+keytab, parent_keytab = sys.argv[1:]
 lp = LoadParm(); lp.load_default()
 db = SamDB(session_info=system_session(), lp=lp)
 top = str(db.domain_dn())
@@ -85,7 +85,7 @@ def dn(user):
     return f"CN={user},CN=Users,{top}"
 modify(top, pwdProperties="0", minPwdLength="1", minPwdAge="0", maxPwdAge="-36288000000000", pwdHistoryLength="0", lockoutThreshold="5",
        lockoutDuration="-36000000000", lockOutObservationWindow="-36000000000")
-for user, password in [("alice", "Secret1"), ("bob", "Secret2"), ("Jürgen", "Geheim3ß"), ("svcproxy", "SvcSecret2"), ("off", "Secret4"),
+for user, password in [("alice", "Secret1"), ("bob", "Secret2"), ("Jürgen", "Geheim3ß"), ("svcproxy", "SvcSecret2"), ("svcparent", "SvcSecret3"), ("off", "Secret4"),
                        ("gone", "Secret5"), ("new", "Secret6"), ("night", "Secret7"), ("locked", "Secret8"), ("stale", "Secret9"),
                        ("elsewhere", "Secret10")]:
     db.newuser(user, password, force_password_change_at_next_login_req=user == "new")
@@ -107,6 +107,14 @@ modify(dn("svcproxy"), **{"msDS-SupportedEncryptionTypes": "24"})
 db.setpassword("(sAMAccountName=svcproxy)", "SvcSecret2")  # keys of the types just named
 for name in names + ["svcproxy"]:
     Net(None, lp).export_keytab(keytab=keytab, principal=name)
+# A parent proxy to which svcproxy may delegate, and another name of it to which it may not.
+parents = ["HTTP/parent.ad.lab.test", "HTTP/otherparent.ad.lab.test"]
+modify(dn("svcparent"), servicePrincipalName=parents)
+modify(dn("svcparent"), **{"msDS-SupportedEncryptionTypes": "24"})
+db.setpassword("(sAMAccountName=svcparent)", "SvcSecret3")
+modify(dn("svcproxy"), **{"msDS-AllowedToDelegateTo": parents[:1]})
+for name in parents:
+    Net(None, lp).export_keytab(keytab=parent_keytab, principal=name)
 """
 
 _HOSTS = """127.0.0.1 localhost
@@ -135,7 +143,7 @@ class Domain:
         for name, text in (("hosts", _HOSTS), ("resolv.conf", "nameserver 10.77.0.1\nsearch ad.lab.test\n"), ("krb5.conf", _KRB5),
                            ("fill.py", _FILL)):
             lab.write(f"domain/{name}", text)
-        self.keytab = f"{self.folder}/http.keytab"
+        self.keytab, self.parent_keytab = f"{self.folder}/http.keytab", f"{self.folder}/parent.keytab"
         self.hosts = {name: self._host(lab, name, script) for name, script in (("dc1", _DC), ("mb1", _MEMBER))}
         for name, host in self.hosts.items():
             host.wait_for(lambda: os.path.exists(f"{self.folder}/{name}.made"), "namespaces")
@@ -163,9 +171,9 @@ class Domain:
         return subprocess.run(self.inside("mb1", "wbinfo", *question), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL).returncode == 0
 
-    def ticket(self, user):
-        path = f"{self.folder}/cc.{user}"
-        subprocess.run(self.inside("mb1", "kinit", "-c", path, f"{user}@{REALM}"), input=USERS[user] + "\n", text=True, check=True,
+    def ticket(self, user, forwardable=True):
+        path = f"{self.folder}/cc.{user}{'' if forwardable else '.fixed'}"
+        subprocess.run(self.inside("mb1", "kinit", "-f" if forwardable else "-F", "-c", path, f"{user}@{REALM}"), input=USERS[user] + "\n", text=True, check=True,
                        stdout=subprocess.DEVNULL)
         return path
 

@@ -1,6 +1,7 @@
 """Squid as a parent proxy that demands sign-in, and tells what it saw of ours."""
 
 import base64
+import contextlib
 import os
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 
 from .kdc import Kdc
 from .processes import free_port
+from .proxy_signin import network_of
 from .squid import _start
 from .winbind import Winbind
 
@@ -38,15 +40,18 @@ http_access deny all
 
 
 class Parent:
-    """schemes: of "ntlm", "negotiate", "basic" in the order offered; with `anonymous` nobody has to sign in."""
+    """schemes: of "ntlm", "negotiate", "basic" in the order offered; with `anonymous` nobody has to sign in. With `domain` it stands on the domain's
+    member, with the keys of HTTP/parent.ad.lab.test."""
 
-    def __init__(self, lab, *schemes, anonymous=False, more=""):
-        self.lab, self.port = lab, free_port()
+    def __init__(self, lab, *schemes, anonymous=False, more="", domain=None):
+        self.lab, self.port, self.domain = lab, free_port(), domain
         self.name = f"parent{lab.number('parent')}"
         self.folder = lab.folder(self.name)
         self.winbind = lab.part(Winbind) if "ntlm" in schemes else None
         prefix, values = (self.winbind.inside() if self.winbind else []), {}
-        if "negotiate" in schemes:
+        if domain:
+            prefix, values["keytab"] = [*domain.inside("mb1"), "env", "KRB5RCACHETYPE=none", "KRB5RCACHENAME=none:"], domain.parent_keytab
+        elif "negotiate" in schemes:
             kdc = lab.part(Kdc)
             values["keytab"] = kdc.keytab
             prefix = [*prefix, "env", *(f"{k}={v}" for k, v in kdc.server_env.items())]
@@ -60,15 +65,17 @@ class Parent:
         self.start()
 
     def start(self):
-        self.process = _start(self.lab, self.name, self.settings, self.port, self.prefix)
+        with network_of(self.domain.hosts["mb1"].pid) if self.domain else contextlib.nullcontext():
+            self.process = _start(self.lab, self.name, self.settings, self.port, self.prefix)
         shutil.chown(self.folder, "proxy")
 
     def stop(self):
         self.process.end()
 
-    def set_basic(self, user, password):
+    def set_basic(self, user, password, more=False):
+        """The only user, or one more."""
         hashed = subprocess.run(["openssl", "passwd", "-apr1", password], capture_output=True, text=True, check=True).stdout.strip()
-        with open(self.users, "w") as f:
+        with open(self.users, "a" if more else "w") as f:
             f.write(f"{user}:{hashed}\n")
 
     def mark(self):

@@ -411,6 +411,28 @@ static const struct mistake {
          "listen \"127.0.0.1:8080\" { sign-on = {ntlm}  accounts = {l} }\n"
          "accounts l { file = \"x\" }\n" LISTEN,
          "t.conf:3: warning: upstream a: relay serves only what comes by listeners without sign-on; on the others it ends in error 12201\n"},
+		{"credentials: on-behalf of nobody",
+         "upstream a {\n"
+         "\tmember \"192.0.2.1:1\" { }\n"
+         "\tcredentials { scheme = {on-behalf, ntlm} }\n"
+         "}\n"
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {ntlm}  accounts = {l} }\n"
+         "accounts l { file = \"x\" }\n",
+         "t.conf:3: error: upstream a: on-behalf stands alone: either the user is signed in to the parent, or we are\n"
+         "t.conf:3: error: upstream a: on-behalf passes on who signs in by basic or by Kerberos, and no listen offers that: write sign-on = {negotiate} and kerberos { }\n"},
+		{"credentials: on-behalf where not all can be",
+         "upstream a {\n"
+         "\tmember \"192.0.2.1:1\" { }\n"
+         "\tcredentials { scheme = {on-behalf} }\n"
+         "}\n"
+         "route { to = {\"*\"}  via = a }\n"
+         "listen \"127.0.0.1:8080\" { sign-on = {negotiate, ntlm, basic}  basic-without-tls = true  accounts = {l} }\n"
+         "accounts l { file = \"x\" }\n"
+         "kerberos { keytab = \"x\" }\n",
+         "t.conf:2: warning: negotiate needs a name for Kerberos, and the member 192.0.2.1:1 is an address: give spn = \"HTTP/name\", or the member's name\n"
+         "t.conf:3: warning: upstream a: users who sign in to us by ntlm cannot be passed on: for them it ends in error 12201\n"
+         "t.conf:3: warning: upstream a: the passwords of users who sign in by basic can be read by everybody on the way to this parent: add tls { }\n"},
 		{"later: pac route", "route { to = {\"*\"}  via = pac }\n" LISTEN,
          "t.conf:1: error: via = pac is not supported by this version yet\n"},
 		{"value: workers = many", "workers = many\n" LISTEN,

@@ -76,6 +76,9 @@ static const struct {
 	{END_PARENT_SIGN_IN_FAILED, "the same"},
 	{END_PARENT_SIGN_IN_HELD, "the same"},
 	{END_SITE_NO_SERVER, "502.4, as Internet Information Services and its request routing say it"},
+	{END_PARENT_REFUSED_USER, "the same"},
+	{END_DELEGATION_REFUSED, "the same"},
+	{END_USER_NOT_PASSED_ON, "the same"},
 };
 
 static bool may_differ(unsigned end)
