@@ -94,7 +94,8 @@ def test_pages_tunnels_and_bodies_as_oneself(passing, squid, page, lab):
         posted, = curl(proxy.url, f"http://{page}/", *who, "--data-binary", "@" + file)
         assert (posted.status, posted.words["sha256"]) == (200, hashlib.sha256(body.encode()).hexdigest())
     assert origin.received - before == 2 * len(body)
-    wait_until(lambda: len(of_clients(squid, "POST")) == 2, "the parent's log")
+    wait_until(lambda: len(of_clients(squid)) == 10 and len(of_clients(squid, "POST")) == len(of_clients(squid, "CONNECT")) == 2,
+               "the parent's log")
     for method, n in (("GET", 5), ("CONNECT", 1), ("POST", 1)):
         assert sorted((r["status"], user_of(r)) for r in of_clients(squid, method)) == [("200", "alice")] * n + [("200", "bob")] * n
     assert sorted({r["cs-username"] for r in proxy.log(14) if r["sc-status"] == "200"}) == ["alice", "bob"]
@@ -185,7 +186,7 @@ def test_a_sign_in_to_a_site_through_it(passing, squid, ntlm_origin):
     answers = curl(passing(squid.port).url, [ntlm_origin.url(f"/{i}") for i in range(5)], "--proxy-basic", "-U", f"alice:{USERS['alice']}",
                    "--ntlm", "-u", f"LAB\\bob:{PASSWORDS['bob']}")
     assert [(a.status, a.words.get("user")) for a in answers] == [(200, r"LAB\bob")] * 5
-    assert len([r for r in ntlm_origin.since(mark) if r["status"] == "200"]) == 5
+    wait_until(lambda: len([r for r in ntlm_origin.since(mark) if r["status"] == "200"]) == 5, "the site's log")
     assert set().union(*users_by_connection(squid).values()) == {"alice"}
 
 
@@ -200,7 +201,8 @@ def test_another_user_on_the_same_connection(passing, squid, page, ntlm_origin):
         assert c.ask(absolute(site, "/bob/", fields=bob + type3_fields(challenge, "bob"))).status == 200
         with pytest.raises(Closed):
             c.ask(absolute(site, "/alice/", fields=alice))
-    rows = [r for r in of_clients(squid) if "/bob/" in r["url"]]
+    rows = wait_until(lambda: len([r for r in of_clients(squid) if "/bob/" in r["url"]]) == 3 and of_clients(squid), "the parent's log")
+    rows = [r for r in rows if "/bob/" in r["url"]]
     assert {user_of(r) for r in rows} == {"bob"} and all(len(users) == 1 for users in users_by_connection(squid).values())
 
 
@@ -252,6 +254,7 @@ def test_a_delegated_ticket_names_the_user(delegating):
         assert d.curl(user, f"http://{d.authority}/", "-p")[0].status == 200
     rows = wait_until(lambda: len(of_clients(d.parent)) >= 15 and of_clients(d.parent), "the parent's log")
     assert {(r["user"], r["url"].split("/")[3]) for r in rows} == {("alice@AD.LAB.TEST", "alice"), ("bob@AD.LAB.TEST", "bob")}
+    wait_until(lambda: len(of_clients(d.parent, "CONNECT")) == 3, "the rows of the tunnels")
     assert sorted(r["user"] for r in of_clients(d.parent, "CONNECT")) == ["alice@AD.LAB.TEST"] * 2 + ["bob@AD.LAB.TEST"]
     assert {r["cs-username"].replace("\\\\", "\\") for r in d.proxy.log(18) if r["sc-status"] == "200"} == {r"ADLAB\alice", r"ADLAB\bob"}
     assert all(len(users) == 1 for users in users_by_connection(d.parent).values())

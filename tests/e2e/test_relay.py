@@ -84,6 +84,7 @@ def test_several_sites_over_the_one_connection(relaying, squid, page):
     proxy = relaying(squid.port)
     answers = curl(proxy.url, [f"http://site{i}.lab.test:{port}/" for i in (2, 3, 4, 2, 5)], *proxy_ntlm("bob"))
     assert [a.status for a in answers] == [200] * 5
+    settled(squid, 6)
     assert len(squid.proofs()) == 1 and set().union(*users_by_connection(squid).values()) == {"bob"}
 
 
@@ -92,8 +93,9 @@ def test_tunnels(relaying, squid, page):
     for user in ("alice", "bob"):
         answer, = curl(proxy.url, f"http://{page}/tunnel", "-p", *proxy_ntlm(user))
         assert answer.status == 200
-    rows = [r for r in settled(squid, 4) if r["status"] == "200"]
-    assert [(r["method"], user_of(r)) for r in rows] == [("CONNECT", "alice"), ("CONNECT", "bob")]
+    rows = lambda: [r for r in squid.since() if r["status"] == "200"]
+    wait_until(lambda: len(rows()) == 2, "the rows of the tunnels")
+    assert [(r["method"], user_of(r)) for r in rows()] == [("CONNECT", "alice"), ("CONNECT", "bob")]
 
 
 def test_a_407_to_connect_keeps_both_connections(relaying, squid, page):
@@ -103,7 +105,9 @@ def test_a_407_to_connect_keeps_both_connections(relaying, squid, page):
         assert sign_in_to_proxy(c, page, "alice", domain="LAB", method="CONNECT").status == 200
         answer = c.ask(f"GET /inside HTTP/1.1\r\nHost: {page}\r\n\r\n")
         assert answer.status == 200 and b"method=GET" in answer.body
-    assert len({r["conn"] for r in squid.since() if r["method"] == "CONNECT"}) == 1
+    rows = lambda: [r for r in squid.since() if r["method"] == "CONNECT"]
+    wait_until(lambda: len(rows()) == 3, "the parent's log")
+    assert len({r["conn"] for r in rows()}) == 1
 
 
 def test_a_tunnel_after_pages_is_the_same_users(relaying, squid, page):
@@ -111,6 +115,7 @@ def test_a_tunnel_after_pages_is_the_same_users(relaying, squid, page):
         assert sign_in_to_proxy(c, page, "alice", domain="LAB").status == 200
         assert c.ask(f"CONNECT {page} HTTP/1.1\r\nHost: {page}\r\n\r\n").status == 200
         assert c.ask(f"GET / HTTP/1.1\r\nHost: {page}\r\n\r\n").status == 200
+    wait_until(lambda: [r for r in squid.since() if r["method"] == "CONNECT"], "the parent's log")
     assert set().union(*users_by_connection(squid).values()) == {"alice"} and len(squid.proofs()) == 1
 
 
@@ -159,7 +164,8 @@ def test_a_site_behind_it_wants_a_sign_in_too(relaying, squid, ntlm_origin):
     mark = ntlm_origin.mark()
     answers = curl(relaying(squid.port).url, [ntlm_origin.url(f"/{i}") for i in range(6)], *proxy_ntlm("alice"), *site_ntlm("bob"))
     assert [(a.status, a.words.get("user")) for a in answers] == [(200, r"LAB\bob")] * 6
-    assert [r["status"] for r in ntlm_origin.since(mark)].count("200") == 6
+    wait_until(lambda: [r["status"] for r in ntlm_origin.since(mark)].count("200") == 6, "the site's log")
+    settled(squid, 8)
     assert users_by_connection(squid) and set().union(*users_by_connection(squid).values()) == {"alice"}
     assert len(squid.proofs()) == 1
 
@@ -202,11 +208,11 @@ def test_a_connection_is_not_left_to_the_next_client(relaying, squid, page):
     with proxy.connect() as c:
         assert c.ask(absolute(page, fields=proxy_type1())).status == 407
     for _ in range(5):
-        assert proxy.ask(absolute(page)).status == 407
-    signed_in = set(users_by_connection(squid))
+        assert proxy.ask(absolute(page, "/later")).status == 407
+    of_later = lambda: {r["conn"] for r in squid.since() if r["url"].endswith("/later")}
+    wait_until(lambda: len([r for r in squid.since() if r["url"].endswith("/later")]) == 5, "the parent's log")
     begun = {r["conn"] for r in squid.since() if r["token"].startswith("NTLM")}
-    later = [r["conn"] for r in squid.since()][-5:]
-    assert len(later) == 5 and not set(later) & (signed_in | begun)
+    assert begun and not of_later() & (begun | set(users_by_connection(squid)))
 
 
 def test_basic_goes_with_each_request_and_stays_with_its_client(lab, relaying, page):
@@ -224,6 +230,7 @@ def test_basic_goes_with_each_request_and_stays_with_its_client(lab, relaying, p
         assert a.ask(absolute(page)).status == 407, "the name is not remembered for him"
     assert all(len(users) == 1 for users in users_by_connection(parent).values())
     assert len(users_by_connection(parent)) == 2
+    settled(parent, 32)
     free = {r["conn"] for r in parent.since() if r["token"] == "-" and user_of(r) == "-" and page in r["url"]}
     assert len(free - set(users_by_connection(parent))) == 1, "who has no name uses the pool"
 
