@@ -23,6 +23,8 @@ static const char *without_scheme(const char *url, bool *tls)
 
 /* ---- applications */
 
+enum { HEALTH_MOST = 1024 };
+
 static void read_member(struct settings *s, struct upstream_settings *a, struct member_settings *m,
                         struct complaints *c)
 {
@@ -61,6 +63,15 @@ static bool is_used(const struct settings *s, const struct upstream_settings *a)
 	return false;
 }
 
+/* As it can stand in a request line. */
+static bool is_path(const char *text)
+{
+	for (const char *at = text; *at; at++)
+		if (*at <= ' ' || *at >= 0x7f)
+			return false;
+	return text[0] == '/' && strlen(text) <= HEALTH_MOST;
+}
+
 static void read_applications(struct settings *s, struct complaints *c)
 {
 	for (unsigned i = 0; i < s->application_count; i++) {
@@ -74,8 +85,11 @@ static void read_applications(struct settings *s, struct complaints *c)
 			           a->tls.key ? "certificate" : "key");
 		if (a->tls.on && !a->tls.verify)
 			WARN_HERE(c, a->where, "application %s: verify = false lets anybody stand in for it", a->name);
-		if (a->health && a->health[0] != '/')
+		if (a->health && !is_path(a->health))
 			ERROR_HERE(c, a->where, "health is a path, like \"/health\", not \"%s\"", a->health);
+		if (a->member_count > MEMBERS_MOST)
+			ERROR_HERE(c, a->where, "application %s has %u members: %d are the most; put a balancer in front of them",
+			           a->name, a->member_count, MEMBERS_MOST);
 	}
 }
 

@@ -277,7 +277,8 @@ static void note_success(struct exchange *x, unsigned at)
 		x->record.detail = NULL;
 	if (x->conn_reused)
 		return;
-	member_answered(u, members, at, worker_now());
+	if (!u->health) /* else a connection is not enough */
+		member_answered(u, members, at, worker_now());
 	if (member_refuses(&members[at], worker_now()))
 		members[at].refuses_until = 0;
 }

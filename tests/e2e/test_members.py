@@ -130,3 +130,46 @@ def test_a_reload_knows_who_is_down_and_ends_the_probes(fairlead):
         before = proxy.metric("member_probes_total")
         time.sleep(1)
         assert proxy.metric("member_probes_total") <= before + 1, "the one under way"
+
+
+def test_an_application_whose_health_path_says_no_gets_no_requests(fairlead):
+    """It answers all the same: a connection is not enough, and a request that comes through is no reason to take it back."""
+    health, asked, site = {"one": 200, "two": 200}, [], free_port()
+
+    def script(name):
+        def serve(wire):
+            while True:
+                request = wire.request()
+                if request.uri == "/health":
+                    asked.append(request)
+                    wire.send(f"HTTP/1.1 {health[name]} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    return
+                wire.send(ok(name))
+        return serve
+
+    def ask(n=4):
+        answers = set()
+        for _ in range(n):
+            with connect(site) as c:
+                answers.add(c.ask("GET / HTTP/1.1\r\nHost: www.lab.test\r\n\r\n").body)
+        return answers
+
+    with ScriptedOrigin(script("one")) as one, ScriptedOrigin(script("two")) as two:
+        proxy = fairlead(more=f'''
+application hr {{ member "http://127.0.0.1:{one.port}" {{ }}  member "http://127.0.0.1:{two.port}" {{ backup = true }}
+    health = "/health"  probe = 100ms  probe-timeout = 1s }}
+site "www.lab.test" {{ listen = {{"http://127.0.0.1:{site}"}}  sign-on = {{anonymous}}  application = hr }}''')
+        wait_until(lambda: len(asked) >= 4, "members that answer to be asked too")
+        assert {r.get("Host") for r in asked} == {f"127.0.0.1:{one.port}", f"127.0.0.1:{two.port}"}
+        assert ask() == {b"one"} and states(proxy) == {str(one.port): "up", str(two.port): "up"}
+        health["one"] = 503
+        proxy.wait_event(rf"hr: member 127.0.0.1:{one.port} cannot be reached \(GET /health: status 503\)")
+        assert ask() == {b"two"}
+        health["two"] = 500
+        proxy.wait_event(rf"hr: member 127.0.0.1:{two.port} cannot be reached \(GET /health: status 500\)")
+        assert ask() == {b"one"}, "rather than nobody"
+        assert states(proxy) == {str(one.port): "down", str(two.port): "down"}
+        health["one"] = 204
+        proxy.wait_event(rf"hr: member 127.0.0.1:{one.port} answers again")
+        assert ask() == {b"one"} and states(proxy) == {str(one.port): "up", str(two.port): "down"}
+        assert proxy.metric("members_back_total") == 1

@@ -62,6 +62,13 @@ static void an_upstream_has_no_more_members_than_there_is_room_for(void **state)
 		sprintf(text + n, "}\nroute { to = {\"*\"}  via = a }\nlisten \"127.0.0.1:3128\" { }\n");
 		assert_int_equal(load_text(text, NULL, said, sizeof(said)), count > MEMBERS_MOST ? -EINVAL : 0);
 	}
+	size_t n = (size_t)sprintf(text, "application a {\n");
+	for (unsigned i = 0; i <= MEMBERS_MOST; i++)
+		n += (size_t)sprintf(text + n, "member \"http://p%u.example\" { }\n", i);
+	sprintf(text + n, "}\n");
+	static char of_application[SAID_ROOM];
+	load_text(text, NULL, of_application, sizeof(of_application));
+	assert_non_null(strstr(of_application, "application a has 65 members: 64 are the most"));
 	assert_string_equal(
 		said, "t.conf:1: error: upstream a has 65 members: 64 are the most; put a balancer in front of them\n");
 }
