@@ -93,6 +93,15 @@ bool stream_is_quiet(const struct stream *s)
 	return !(s->watch.ready & (READY_IN | READY_HUP)) && !s->read_ended && !(s->tls && tls_has_pending(s));
 }
 
+bool stream_has_settled(struct stream *s)
+{
+	char byte;
+	if ((s->watch.ready & (READY_IN | READY_HUP)) == READY_IN && !s->read_ended &&
+	    recv(s->watch.fd, &byte, 1, MSG_PEEK) < 0 && errno == EAGAIN)
+		s->watch.ready &= ~READY_IN;
+	return stream_is_quiet(s);
+}
+
 /* ---- Reading */
 
 static ssize_t read_plain(struct stream *s, char *p, size_t room)

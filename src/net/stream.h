@@ -52,6 +52,9 @@ int stream_end_write(struct stream *s);
 /* True when there is nothing to read and the other side has not hung up, as far as the kernel has told us: what a pooled
  * connection must be. Costs no system call. */
 bool stream_is_quiet(const struct stream *s);
+/* The same for one that was read from a moment ago: a read that took all it had room for, or all it was asked to move, has not seen the end of
+ * what there is, so the kernel is asked. Before a connection is kept. */
+bool stream_has_settled(struct stream *s);
 
 /* Waits until one of the two has something to read (or has ended). 0, -ETIMEDOUT, -ECANCELED. */
 MUST_CHECK int stream_wait_in(struct stream *s, mono_ms deadline);

@@ -89,6 +89,8 @@ enum step deliver(struct exchange *x)
 	lent_give_back(&head);
 	if (!over)
 		transfer_run(&t);
+	if (t.end == TRANSFER_SOURCE_CLOSED && upload_is_to_blame(x))
+		return upload_broke(x);
 	if (t.end == TRANSFER_DONE)
 		see_upload_out(x);
 	return deliver_ended(x, &t);

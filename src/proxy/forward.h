@@ -31,6 +31,10 @@ struct upload {
 bool upload_finish(struct exchange *x);
 /* Waits for it, telling it to end if it has not. One that did not reach its end leaves the connections unusable. */
 void upload_end(struct exchange *x);
+/* Whether the server's connection ended because sending to it did: the client's fault, or its body's. */
+bool upload_is_to_blame(const struct exchange *x);
+/* The step that follows then. */
+enum step upload_broke(struct exchange *x);
 /* The step that follows from how sending went. */
 enum step send_ended(struct exchange *x, const struct transfer *t);
 

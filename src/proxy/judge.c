@@ -186,7 +186,7 @@ void release_connection(struct exchange *x)
 		return;
 	}
 	if (x->pin && x->pin->conn == conn) {
-		if (!clean || !stream_is_quiet(&conn->stream))
+		if (!clean || !stream_has_settled(&conn->stream))
 			pin_tell(x->pin, PIN_EVENT_SERVER_CLOSED);
 		else
 			upstream_conn_rest(conn, x->pin);

@@ -223,13 +223,12 @@ static void write_cookie(struct exchange *x, struct field *f, struct buf *to)
 		return;
 	f->dropped = true;
 	buf_add(to, field_name(f));
-	buf_addc(to, ':');
 	rest = field_value(f);
-	for (char before = ' '; span_next(&rest, ';', &one); before = ';') {
+	for (const char *before = ": "; span_next(&rest, ';', &one); before = "; ") {
 		if (is_foreign_domain(x, one))
 			continue;
-		buf_addc(to, before);
-		buf_add(to, one);
+		buf_adds(to, before);
+		buf_add(to, span_trim(one));
 	}
 	buf_add(to, SPAN("\r\n"));
 }

@@ -45,14 +45,14 @@ enum step start_over(struct exchange *x)
 	return ask_pin(x);
 }
 
-static enum step upload_broke(struct exchange *x)
+enum step upload_broke(struct exchange *x)
 {
 	struct transfer t = x->upload->transfer;
 	upload_end(x);
 	return send_ended(x, &t);
 }
 
-static bool upload_is_to_blame(const struct exchange *x)
+bool upload_is_to_blame(const struct exchange *x)
 {
 	return x->upload && task_done(&x->upload->task) && x->upload->transfer.end != TRANSFER_DONE &&
 	       x->upload->transfer.end != TRANSFER_SINK_FAILED;

@@ -166,7 +166,7 @@ void upstream_pool_give(struct upstream_conn *conn)
 	struct upstream_server *server = conn->server;
 	struct upstream_pool *pool = server->pool;
 	ASSERT(!conn->tainted);
-	if (!stream_is_quiet(&conn->stream) || pool->most_idle == 0 || pool->most_idle_per_server == 0) {
+	if (!stream_has_settled(&conn->stream) || pool->most_idle == 0 || pool->most_idle_per_server == 0) {
 		upstream_conn_end(conn);
 		return;
 	}

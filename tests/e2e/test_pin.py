@@ -34,6 +34,19 @@ def test_a_lost_sign_in_closes_the_client_connection_unanswered(proxy):
         assert o.accepted == 1, "it was not sent on a new connection"
 
 
+@pytest.mark.parametrize("n", [4096, 8192, 16384, 65536, 100_000, 3_000_000])
+def test_after_an_answer_of_any_size_the_sign_in_is_still_there(proxy, n):
+    """Large ones are moved past user space, and others may just fill a buffer: neither means that something is left to read."""
+    head = len(ok()) - 2 + len(str(n)) - 1
+    whole = ok("x" * (n - head))  # head and body together fill just so much
+    with ScriptedOrigin(signs_in(whole, ok("x" * n), ok("again"))) as o:
+        with signed_in_client(proxy, o) as c:
+            assert c.ask(absolute(o.authority)).status == 200
+            assert len(c.ask(absolute(o.authority)).body) == n
+            assert c.ask(absolute(o.authority)).body == b"again"
+        assert o.accepted == 1
+
+
 def test_a_lost_sign_in_can_begin_again_on_the_same_client_connection(proxy):
     with ScriptedOrigin(signs_in(None), signs_in(ok("again"))) as o:
         with signed_in_client(proxy, o) as c:

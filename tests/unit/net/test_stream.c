@@ -450,16 +450,46 @@ static void splice_through(void *arg)
 	CHECK(task_join(&sender) == 0 && task_join(&receiver) == 0);
 	/* Not a byte more than asked for has left the source. */
 	struct lent l = {0};
+	CHECK(!stream_has_settled(&from));
 	CHECK(stream_read(&from, &l, worker_now() + 1000) == 100);
 	CHECK(l.p[0] == bulk_byte(BULK));
 	lent_give_back(&l);
 	CHECK(to.bytes_out == BULK && from.bytes_in == BULK + 100);
+	CHECK(stream_has_settled(&from));
 	CHECK(stream_splice(&from, &to, 10, 40, 5000, &sink) == -ETIMEDOUT && !sink);
 	stream_close(&from_far);
 	CHECK(stream_splice(&from, &to, 10, 1000, 1000, &sink) == 0);
 	stream_close(&from);
 	stream_close(&to);
 	stream_close(&to_far);
+}
+
+/* Whoever took all there was, and no more, does not know it: the connection could seem to have something left. */
+static void splice_all_there_is(void *arg)
+{
+	struct stream from_far, from, to, to_far;
+	struct task sender, receiver;
+	bool sink;
+	stream_pair(&from_far, &from, tcp_pair);
+	stream_pair(&to, &to_far, tcp_pair);
+	struct flow f = {&from_far, BULK};
+	CHECK(task_start(&sender, send_bulk, &f) == 0);
+	CHECK(task_start(&receiver, read_slowly, &to_far) == 0);
+	CHECK(stream_splice(&from, &to, BULK, 5000, 5000, &sink) == BULK);
+	CHECK(stream_has_settled(&from) && stream_is_quiet(&from));
+	CHECK(stream_end_write(&to) == 0);
+	CHECK(task_join(&sender) == 0 && task_join(&receiver) == 0);
+	CHECK(stream_write_span(&from_far, SPAN("x"), worker_now() + 1000) == 0);
+	CHECK(stream_wait_in(&from, worker_now() + 1000) == 0 && !stream_has_settled(&from));
+	stream_close(&from_far);
+	stream_close(&from);
+	stream_close(&to);
+	stream_close(&to_far);
+}
+
+static void a_stream_of_which_all_was_spliced_is_quiet(void **state)
+{
+	on_worker(splice_all_there_is, NULL);
 }
 
 static void splicing_moves_exactly_what_was_asked(void **state)
@@ -506,6 +536,7 @@ int main(void)
 		cmocka_unit_test(either_stream_wakes),
 		cmocka_unit_test(a_new_watch_gets_no_old_event),
 		cmocka_unit_test(splicing_moves_exactly_what_was_asked),
+		cmocka_unit_test(a_stream_of_which_all_was_spliced_is_quiet),
 		cmocka_unit_test(splicing_into_a_failure_leaves_the_sender_to_be_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
