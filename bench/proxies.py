@@ -265,6 +265,28 @@ class Squid(Proxy):
         return [self.path(), "-N", "-f", self.fill("squid.conf.in", "squid.conf")]
 
 
+class SquidSignIn(Squid):
+    """Squid that signs clients in: Samba's helpers and winbindd count as its own."""
+    name = "squid with ntlm_auth"
+    does = {"sign-in"}
+    port_names = ("SIGN_IN_PORT",)
+
+    def command(self):
+        for program in ("winbindd", "ntlm_auth", "pdbedit", "unshare"):
+            if not shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin"):
+                raise Failed(f"{program} is not installed (see bench/packages.txt)")
+        conf = self.fill("squid.conf.in", "squid.conf", WEB_PORT=self.ports["SIGN_IN_PORT"])
+        text = conf.read_text().replace("http_access allow all\n", """auth_param ntlm program /usr/bin/ntlm_auth --helper-protocol=squid-2.5-ntlmssp
+auth_param ntlm children 20 startup=20 idle=20
+auth_param ntlm keep_alive on
+acl signed_in proxy_auth REQUIRED
+http_access allow signed_in
+""")
+        conf.write_text(text)
+        script = self.fill("squid-sign-in.sh.in", "start.sh", SQUID_CONF=conf)
+        return ["unshare", "-m", "--propagation", "private", "sh", script]
+
+
 class TrafficServer(Proxy):
     name, program = "trafficserver", "traffic_server"
     does = PLAIN | TUNNELS
@@ -342,5 +364,5 @@ class Direct(Proxy):
 
 
 ALL = {kind.name: kind for kind in
-       (Fairlead, OtherFairlead, FairleadToParent, FloorRelay, FloorForward, Haproxy, Nginx, Apache, Squid, TrafficServer,
+       (Fairlead, OtherFairlead, FairleadToParent, FloorRelay, FloorForward, Haproxy, Nginx, Apache, Squid, SquidSignIn, TrafficServer,
         Tinyproxy, Cntlm, Direct)}

@@ -57,7 +57,7 @@ TIMED = [
     Workload("parent", "GET 1 KB through a parent that demands NTLM of the proxy, 64 connections", "get", 64, "exchange",
              does="parent", targets=(Target("fairlead to parent", "cntlm", 0.04), Target("fairlead to parent", "floor relay", 1.3))),
     Workload("sign-in", "a new client connection, signed in by NTLM and verified here, GET 1 KB; 16 at a time", "sign-in", 16,
-             "exchange", port="SIGN_IN_PORT"),
+             "exchange", port="SIGN_IN_PORT", targets=(Target("fairlead", "squid with ntlm_auth", 1.0),)),
     Workload("site-1k", "published site: file of 1 KB, 64 connections", "site-1k", 64, "exchange", port="SITE_PORT",
              targets=(Target("fairlead", "best peer", 1.0),)),
     Workload("site-100k", "published site: file of 100 KB, 64 connections", "site-100k", 64, "exchange", port="SITE_PORT",
