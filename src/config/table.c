@@ -278,7 +278,7 @@ static const struct setting site_rows[] = {
 	SETTING(
 		"intermediaries", NETWORKS, site_settings, intermediaries, NULL,
 		"Proxies and balancers in front of this site that keep their users' connections apart, and whose "
-		"X-Forwarded-For is believed; from any other connection with Via or X-Forwarded-For a sign-in lasts for one "
+		"X-Forwarded-For, -Proto and -Port are believed; from any other connection with Via or X-Forwarded-For a sign-in lasts for one "
 		"request."),
 	SETTING("proxy-protocol-from", NETWORKS, site_settings, proxy_protocol_from, NULL,
             "Balancers that send a PROXY protocol header (version 1 or 2) first, which is believed."),

@@ -113,11 +113,28 @@ static void write_user(struct exchange *x, struct buf *to)
 	buf_add(to, SPAN("\r\n"));
 }
 
+/* How the client speaks to whoever is first on our side: to us, or to a named balancer that ends TLS before us. */
+static bool came_over_tls(const struct exchange *x)
+{
+	struct field *said = x->client->intermediary ? head_find_name(&x->request, SPAN("X-Forwarded-Proto")) : NULL;
+	return x->client->stream.tls || (said && span_eq_nocase(field_value(said), SPAN("https")));
+}
+
+/* The port to which the client spoke then. */
+static unsigned port_of_client(const struct exchange *x)
+{
+	struct field *said = x->client->intermediary ? head_find_name(&x->request, SPAN("X-Forwarded-Port")) : NULL;
+	uint64_t port;
+	if (said && span_to_u64(field_value(said), UINT16_MAX, &port) == 0 && port > 0)
+		return (unsigned)port;
+	return came_over_tls(x) && !x->client->stream.tls ? 443 : addr_port(&x->listen->addr);
+}
+
 /* What a named balancer in front says of its client stands first; from anybody else it is not believed. */
 static void write_way(struct exchange *x, struct buf *to)
 {
 	char from[ADDR_TEXT];
-	bool tls = x->client->stream.tls != NULL;
+	bool tls = came_over_tls(x);
 	addr_format(&x->client->from, false, from);
 	bool v6 = strchr(from, ':') != NULL;
 	buf_add(to, SPAN("X-Forwarded-For: "));
@@ -129,8 +146,7 @@ static void write_way(struct exchange *x, struct buf *to)
 		buf_add(to, SPAN(", "));
 	}
 	buf_adds(to, from);
-	buf_addf(to, "\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", tls ? "https" : "http",
-	         addr_port(&x->listen->addr));
+	buf_addf(to, "\r\nX-Forwarded-Proto: %s\r\nX-Forwarded-Port: %u\r\n", tls ? "https" : "http", port_of_client(x));
 	if (x->target.authority.n) {
 		buf_add(to, SPAN("X-Forwarded-Host: "));
 		buf_add(to, x->target.authority);
@@ -155,11 +171,12 @@ void publish_write_request(struct exchange *x, struct buf *to)
 /* ---- towards the client */
 
 /* "http://AUTHORITY/rest" into its parts. */
-static bool split_url(struct span url, struct span *authority, struct span *rest)
+static bool split_url(struct span url, bool *tls, struct span *authority, struct span *rest)
 {
-	size_t skip = span_starts_nocase(url, SPAN("http://")) ? 7 : span_starts_nocase(url, SPAN("https://")) ? 8 : 0;
-	if (skip == 0)
+	*tls = span_starts_nocase(url, SPAN("https://"));
+	if (!*tls && !span_starts_nocase(url, SPAN("http://")))
 		return false;
+	size_t skip = *tls ? 8 : 7;
 	struct span behind = span_make(url.p + skip, url.n - skip);
 	size_t n = 0;
 	while (n < behind.n && !strchr("/?#", behind.p[n]))
@@ -181,17 +198,19 @@ static bool is_member(const struct exchange *x, struct span authority)
 	return false;
 }
 
-/* A redirection to the application's own address, or to ours by the scheme that it is spoken to in, leads to where the client came. */
+/* A redirection to the application's own address, or to ours by the scheme that it is spoken to in, leads to where the client came. To ours by
+ * the other scheme it is meant so: an application that wants its clients to use https says that. */
 static void write_location(struct exchange *x, struct field *f, struct buf *to)
 {
 	struct span authority, rest, ours = x->target.authority;
-	if (ours.n == 0 || !split_url(field_value(f), &authority, &rest))
+	bool tls;
+	if (ours.n == 0 || !split_url(field_value(f), &tls, &authority, &rest))
 		return;
-	if (!is_member(x, authority) && !span_eq_nocase(authority, ours))
+	if (!is_member(x, authority) && !(span_eq_nocase(authority, ours) && tls == x->route.upstream->tls.on))
 		return;
 	f->dropped = true;
 	buf_add(to, field_name(f));
-	buf_adds(to, x->client->stream.tls ? ": https://" : ": http://");
+	buf_adds(to, came_over_tls(x) ? ": https://" : ": http://");
 	buf_add(to, ours);
 	buf_add(to, rest);
 	buf_add(to, SPAN("\r\n"));

@@ -13,6 +13,7 @@ import pytest
 
 from lab import echo
 from lab.fairlead import absolute
+from lab.processes import free_port
 from lab.signin import sign_in
 from lab.wire import Closed
 
@@ -96,3 +97,21 @@ def test_a_small_storm_on_squid_with_ntlm_auth(proxy_chain, ntlm_origin, hops):
     for p in people:
         p.join(60)
     assert not wrong, wrong[:10]
+
+
+@pytest.mark.parametrize("more", ["", "--kerberos"])
+def test_four_thousand_requests_to_a_site_whose_application_signs_in_itself(fairlead, kdc, more):
+    """The same storm at a published site: one application, users interleaved, its connections bound to who signed in on them."""
+    port, site = free_port(), free_port()
+    proxy = fairlead(more=f"""site "*" {{ listen = {{"http://127.0.0.1:{site}"}}  sign-on = {{anonymous}}  application = app }}
+application app {{ member "http://127.0.0.1:{port}" {{ }} }}
+""")
+    env = {**os.environ, **kdc.server_env, "STORM_CCACHE": kdc.ccache("")}
+    done = subprocess.run([sys.executable, STORM, "--reverse", f"127.0.0.1:{site}", "--origin-port", str(port), "--requests", "4000",
+                           "--clients", "60", "--seed", "7", *more.split()], env=env, capture_output=True, text=True, timeout=150)
+    assert done.stdout.startswith("{"), done.stderr[-3000:]
+    count = json.loads(done.stdout)
+    print(count, done.stderr)
+    must_be_flawless(lambda name: count.get(name, 0), 4000)
+    assert count["handshakes"] > 100
+    proxy.wait_metric("pins", lambda n: n == 0)

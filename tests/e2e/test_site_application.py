@@ -620,10 +620,11 @@ def test_addresses_of_the_application_become_the_sites(publish, application):
     def ask(to, domain="127.0.0.1"):
         return site.ask(request(f"/moved?to={to}&domain={domain}", f"{HOST}:{site.port}"))
 
-    for to in (f"http://127.0.0.1:{application.port}", here, f"https://{HOST}:{site.port}"):
+    for to in (f"http://127.0.0.1:{application.port}", here):
         answer = ask(to)
         assert answer.get("Location") == f"{here}/new?a=b" and answer.get("Content-Location") == f"{here}/content"
-    for to in ("http://www.example", "http://127.0.0.1:1", ""):
+    # elsewhere is elsewhere; and an application may want its clients to use https
+    for to in ("http://www.example", "http://127.0.0.1:1", f"https://{HOST}:{site.port}", ""):
         answer = ask(to)
         assert answer.get("Location") == f"{to}/new?a=b" and answer.get("Content-Location") == f"{to}/content"
     assert ask("").all("Set-Cookie") == ["session=1; Path=/; HttpOnly", "theme=dark; Path=/; SameSite=Lax"]
@@ -653,6 +654,33 @@ def test_x_forwarded_for_is_believed_of_intermediaries_alone(publish):
     assert named.ask(get("/near/x")).status == 403
     assert stranger.fairlead.log()[0]["c-ip"] == "127.0.0.1"
     assert [r["c-ip"] for r in named.fairlead.log(6)[:4]] == ["10.1.2.3"] * 3 + ["127.0.0.1"]
+
+
+def test_a_balancer_that_ends_tls_is_believed_if_it_is_named(publish):
+    for intermediaries, scheme in (("", "http"), ('intermediaries = {"127.0.0.1"}', "https")):
+        site = publish(f"sign-on = {{anonymous}}  {intermediaries}")
+        with site.connect() as c:
+            seen = who(c.ask(get(fields="X-Forwarded-Proto: https\r\n")))
+            assert fields_of(seen, "X-Forwarded-Proto") == [scheme]
+            assert f";proto={scheme};" in fields_of(seen, "Forwarded")[0]
+            assert fields_of(seen, "X-Forwarded-Port") == [str(site.port) if scheme == "http" else "443"]
+            seen = who(c.ask(get(fields="X-Forwarded-Proto: https\r\nX-Forwarded-Port: 8443\r\n")))
+            assert fields_of(seen, "X-Forwarded-Port") == [str(site.port) if scheme == "http" else "8443"]
+            moved = c.ask(get(f"/moved?to=http://{HOST}", "X-Forwarded-Proto: https\r\n"))
+            assert moved.get("Location") == f"{scheme}://{HOST}/new?a=b"
+            assert fields_of(who(c.ask(get(fields="X-Forwarded-Proto: javascript\r\n"))), "X-Forwarded-Proto") == ["http"]
+
+
+def test_a_site_at_an_address_of_ipv6(fairlead, application):
+    port = free_port()
+    fairlead(more=f"""site {HOST} {{ listen = {{"http://[::1]:{port}"}}  sign-on = {{anonymous}}  application = app }}
+application app {{ member "http://127.0.0.1:{application.port}" {{ }} }}
+""")
+    with connect(port, host="::1") as c:
+        seen = who(c.ask(get()))
+        assert fields_of(seen, "X-Forwarded-For") == ["::1"]
+        assert fields_of(seen, "Forwarded") == [f'for="[::1]";proto=http;host="{HOST}"']
+        assert c.ask(request("/", f"[::1]:{port}")).status == 404
 
 
 def test_sign_ins_of_users_behind_an_intermediary_are_kept_apart(publish):
