@@ -315,7 +315,8 @@ static enum step no_member_left(struct exchange *x, unsigned tried, const struct
 	return connect_direct(x);
 }
 
-/* The members in the order in which they are tried: those that failed or refused us a moment ago come last. */
+/* The members in the order in which they are tried: those that failed or refused us a moment ago come last. Clients whom a balancer brings to a
+ * published site are shared out by the addresses that it says. */
 static unsigned members_in_order(const struct exchange *x, unsigned order[MEMBERS_MOST])
 {
 	const struct upstream_settings *u = x->route.upstream;
@@ -323,7 +324,7 @@ static unsigned members_in_order(const struct exchange *x, unsigned order[MEMBER
 	bool last[MEMBERS_MOST];
 	for (unsigned i = 0; i < u->member_count; i++)
 		last[i] = member_is_down(&members[i], worker_now()) || member_refuses(&members[i], worker_now());
-	return upstream_order(u, &x->client->from, last, order);
+	return upstream_order(u, &x->record.client, last, order);
 }
 
 static enum step connect_parent(struct exchange *x)

@@ -22,7 +22,7 @@ from lab.processes import Process, free_port, wait_until
 from lab.site import Site, authorization, local_accounts, request, sign_in_to_site
 from lab.squid import NtlmOrigin
 from lab.websocket import BINARY, TEXT, frame, read_frame, upgrade
-from lab.wire import ScriptedOrigin, connect, ok, token68
+from lab.wire import ScriptedOrigin, Wire, connect, ok, token68
 from test_tls_listener import make_certificate
 
 HOST = "site1.lab.test"
@@ -501,6 +501,17 @@ def test_a_member_whose_health_is_bad_gets_nothing_until_it_is_well(publish, far
     wait_until(lambda: ports_seen(site, 1) == [used.port], "the member to be back")
 
 
+def test_clients_behind_a_balancer_are_shared_out_by_their_own_addresses(publish, farm):
+    for intermediaries, members in (("", 1), ('intermediaries = {"127.0.0.1"}', 3)):
+        site = publish(f"sign-on = {{anonymous}}  {intermediaries}", members=[f"http://127.0.0.1:{m.port}" for m in farm])
+        seen = {}
+        for turn in range(60):
+            client = f"10.0.0.{turn % 30}"
+            seen.setdefault(client, set()).add(who(site.ask(get(fields=f"X-Forwarded-For: {client}\r\n")))["port"])
+        assert len(set.union(*seen.values())) == members
+        assert all(len(ports) == 1 for ports in seen.values()), "each stays with its member"
+
+
 def test_a_member_that_dies_is_gone_round_at_once(publish, farm):
     site = publish("sign-on = {anonymous}", members=[f"http://127.0.0.1:{m.port}" for m in farm], app="probe = 200ms")
     used = next(m for m in farm if m.port == ports_seen(site, 1)[0])
@@ -716,6 +727,48 @@ def test_the_proxy_protocol_says_whose_connection_it_is(publish):
     plain = publish("sign-on = {anonymous}")
     assert plain.ask(b"PROXY TCP4 10.9.8.7 127.0.0.1 5555 80\r\n" + get().encode(), 5).status == 400
     assert {r["c-ip"] for r in site.fairlead.log(5)} >= {"10.9.8.7", "192.0.2.1"}
+
+
+_HAPROXY = """defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend adds_a_line
+  bind 127.0.0.1:{a}
+  option forwardfor
+  default_backend named
+backend named
+  server site 127.0.0.1:{named}
+frontend sends_the_header
+  bind 127.0.0.1:{b}
+  default_backend header
+backend header
+  server site 127.0.0.1:{header} send-proxy-v2
+"""
+
+
+def test_a_haproxy_in_front(publish, lab):
+    """It adds a line of X-Forwarded-For behind what its client wrote; or says whose connection it is by the PROXY protocol."""
+    named = publish('sign-on = {ntlm}  intermediaries = {"127.0.0.1"}')
+    header = publish('sign-on = {ntlm}  proxy-protocol-from = {"127.0.0.1"}')
+    a, b = free_port(), free_port()
+    file = lab.write(f"haproxy{a}.cfg", _HAPROXY.format(a=a, b=b, named=named.port, header=header.port))
+    process = Process(lab, f"haproxy{a}", ["haproxy", "-db", "-f", file]).listening(b)
+    try:
+        for port, wanted in ((a, "6.6.6.6, 127.0.0.2, 127.0.0.1"), (b, "127.0.0.2")):
+            for user in ("alice", "bob"):
+                with socket.create_connection(("127.0.0.1", port), 10, source_address=("127.0.0.2", 0)) as sock:
+                    c = Wire(sock)
+                    # whoever says for whom he asks, and is no intermediary, has a sign-in for one request: not behind the PROXY header
+                    forged = "X-Forwarded-For: 6.6.6.6\r\n" if port == a else ""
+                    seen = who(sign_in_to_site(c, user, "/who", HOST, fields=forged))
+                    assert seen["user"] == user and fields_of(seen, "X-Forwarded-For") == [wanted]
+                    for _ in range(5):
+                        assert who(c.ask(get(fields=forged)))["user"] == user
+        assert {r["c-ip"] for site in (named, header) for r in site.fairlead.log(14)} == {"127.0.0.2"}
+    finally:
+        process.end()
 
 
 def test_a_fairlead_in_front_of_a_fairlead(publish, fairlead, accounts):
