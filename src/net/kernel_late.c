@@ -264,7 +264,10 @@ ssize_t kernel_send(int fd, const void *p, size_t n)
 
 ssize_t kernel_send_more(int fd, const void *p, size_t n)
 {
-	return say_again(fd) ? -1 : send(fd, p, part_of(fd, n), MSG_NOSIGNAL | MSG_MORE);
+	if (say_again(fd))
+		return -1;
+	size_t part = part_of(fd, n);
+	return owe_the_rest(fd, send(fd, p, part, MSG_NOSIGNAL | MSG_MORE), part, n);
 }
 
 ssize_t kernel_sendmsg(int fd, const struct iovec *iov, size_t count)

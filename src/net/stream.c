@@ -205,12 +205,13 @@ int stream_read(struct stream *s, struct lent *l, mono_ms deadline)
 
 /* ---- Writing */
 
-static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t count)
+static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t count, bool more)
 {
 	ssize_t n;
 	do
-		n = count == 1 ? kernel_send(s->watch.fd, iov->iov_base, iov->iov_len)
-		               : kernel_sendmsg(s->watch.fd, iov, count);
+		n = count > 1 ? kernel_sendmsg(s->watch.fd, iov, count)
+		    : more    ? kernel_send_more(s->watch.fd, iov->iov_base, iov->iov_len)
+		              : kernel_send(s->watch.fd, iov->iov_base, iov->iov_len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		if (errno != EAGAIN)
@@ -221,45 +222,53 @@ static ssize_t write_plain(struct stream *s, const struct iovec *iov, size_t cou
 	return n;
 }
 
-/* As many pieces as fit, or the beginning of one. */
-static size_t gather(char *p, size_t room, const struct iovec *iov, size_t count)
+static size_t length_of(const struct iovec *iov, size_t count)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < count && n < room; i++) {
-		size_t part = iov[i].iov_len < room - n ? iov[i].iov_len : room - n;
-		memcpy(p + n, iov[i].iov_base, part);
-		n += part;
-	}
+	for (size_t i = 0; i < count; i++)
+		n += iov[i].iov_len;
 	return n;
+}
+
+static void gather(char *p, size_t n, const struct iovec *iov)
+{
+	for (; n > 0; iov++) {
+		size_t part = iov->iov_len < n ? iov->iov_len : n;
+		if (part > 0)
+			memcpy(p, iov->iov_base, part);
+		p += part;
+		n -= part;
+	}
 }
 
 /* One record, and so one segment, for a head and what comes behind it. After EAGAIN OpenSSL wants to see the same bytes
  * again, at whatever place: the same pieces give them. */
-static ssize_t write_tls(struct stream *s, const struct iovec *iov, size_t count)
+static ssize_t write_tls(struct stream *s, const struct iovec *iov, size_t count, bool more)
 {
 	struct lent l;
+	size_t whole = length_of(iov, count), n = whole < TLS_RECORD ? whole : TLS_RECORD;
+	const char *p = iov->iov_base;
 	lent_init(&l);
-	ssize_t n;
-	if (count == 1 || iov->iov_len >= LENT_SIZE) {
-		n = tls_write(s, iov->iov_base, iov->iov_len);
-	} else {
+	if (n > iov->iov_len) {
 		int r = lent_take(&l);
 		if (r != 0)
 			return r;
-		n = tls_write(s, l.p, gather(l.p, l.size, iov, count));
-		lent_give_back(&l);
+		gather(l.p, n, iov);
+		p = l.p;
 	}
-	if (n == -EAGAIN)
+	ssize_t sent = tls_write(s, p, n, more || whole > n);
+	lent_give_back(&l);
+	if (sent == -EAGAIN)
 		s->watch.ready &= ~READY_OUT;
-	return n;
+	return sent;
 }
 
 /* One attempt. */
-static ssize_t write_some(struct stream *s, const struct iovec *iov, size_t count)
+static ssize_t write_some(struct stream *s, const struct iovec *iov, size_t count, bool more)
 {
 	if (!(s->watch.ready & READY_OUT))
 		return -EAGAIN;
-	ssize_t n = s->tls ? write_tls(s, iov, count) : write_plain(s, iov, count);
+	ssize_t n = s->tls ? write_tls(s, iov, count, more) : write_plain(s, iov, count, more);
 	if (n > 0)
 		s->bytes_out += (uint64_t)n;
 	return n;
@@ -268,7 +277,7 @@ static ssize_t write_some(struct stream *s, const struct iovec *iov, size_t coun
 ssize_t stream_write_now(struct stream *s, struct span text)
 {
 	struct iovec iov = {(char *)text.p, text.n};
-	ssize_t n = write_some(s, &iov, 1);
+	ssize_t n = write_some(s, &iov, 1, false);
 	if (n >= 0 && (size_t)n < text.n && !s->tls)
 		s->watch.ready &= ~READY_OUT;
 	return n;
@@ -288,11 +297,11 @@ static void advance(struct iovec **iov, int *count, size_t n)
 	}
 }
 
-int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadline)
+static int write_all(struct stream *s, struct iovec *iov, int count, bool more, mono_ms deadline)
 {
 	advance(&iov, &count, 0);
 	while (count > 0) {
-		ssize_t n = write_some(s, iov, (size_t)count);
+		ssize_t n = write_some(s, iov, (size_t)count, more);
 		if (n >= 0) {
 			advance(&iov, &count, (size_t)n);
 			/* A plain socket takes less only when it is full. */
@@ -310,6 +319,17 @@ int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadlin
 			return -EBADF;
 	}
 	return 0;
+}
+
+int stream_write(struct stream *s, struct iovec *iov, int count, mono_ms deadline)
+{
+	return write_all(s, iov, count, false, deadline);
+}
+
+int stream_write_more(struct stream *s, struct span text, mono_ms deadline)
+{
+	struct iovec iov = {(char *)text.p, text.n};
+	return write_all(s, &iov, 1, true, deadline);
 }
 
 int stream_write_span(struct stream *s, struct span text, mono_ms deadline)

@@ -89,31 +89,6 @@ static int fetch(const struct sending *f, uint64_t wanted)
 
 /* ---- By sendfile() */
 
-static int send_head(struct sending *f)
-{
-	while (f->head.n > 0) {
-		ssize_t n = -1;
-		if (f->to->watch.ready & READY_OUT)
-			n = kernel_send_more(f->to->watch.fd, f->head.p, f->head.n);
-		else
-			errno = EAGAIN;
-		if (n >= 0) {
-			f->to->bytes_out += (uint64_t)n;
-			f->head = span_make(f->head.p + n, f->head.n - (size_t)n);
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return -errno;
-		f->to->watch.ready &= ~READY_OUT;
-		int r = stream_wait_out(f->to, deadline_of(f));
-		if (r != 0)
-			return r;
-	}
-	return 0;
-}
-
 /* Whether the next `n` bytes would have to come from the disk: only the last is looked at. */
 static bool is_far(const struct sending *f, uint64_t n)
 {
@@ -142,7 +117,8 @@ static ssize_t send_some(struct sending *f, size_t n)
 
 static int send_plain(struct sending *f)
 {
-	int r = send_head(f);
+	mono_ms deadline = deadline_of(f);
+	int r = f->left > 0 ? stream_write_more(f->to, f->head, deadline) : stream_write_span(f->to, f->head, deadline);
 	uint64_t near = 0; /* bytes ahead that have been looked at */
 	while (r == 0 && f->left > 0) {
 		size_t n = f->left < CHUNK ? (size_t)f->left : CHUNK;
@@ -214,8 +190,11 @@ static int send_copied(struct sending *f)
 	int r = lent_take(&l);
 	while (r == 0 && (f->head.n > 0 || f->left > 0)) {
 		r = fill(f, &l);
-		if (r == 0)
-			r = stream_write_span(f->to, span_make(l.p, l.end), deadline_of(f));
+		if (r != 0)
+			break;
+		struct span piece = span_make(l.p, l.end);
+		r = f->head.n > 0 || f->left > 0 ? stream_write_more(f->to, piece, deadline_of(f))
+		                                 : stream_write_span(f->to, piece, deadline_of(f));
 	}
 	lent_give_back(&l);
 	return r;

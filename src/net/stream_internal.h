@@ -1,4 +1,4 @@
-/* A stream's operations for the files of net/ alone; but for stream_wait_out() they never wait.
+/* A stream's operations for the files of net/ alone; those without a deadline never wait.
  *
  * Threads: the stream's worker. */
 #ifndef FAIRLEAD_NET_STREAM_INTERNAL_H
@@ -12,6 +12,8 @@ struct pipe;
 
 /* Bytes written (maybe not all), -EAGAIN or -errno. */
 MUST_CHECK ssize_t stream_write_now(struct stream *s, struct span text);
+/* As stream_write_span(), where more is written at once: the kernel may keep the end of it until then. */
+MUST_CHECK int stream_write_more(struct stream *s, struct span text, mono_ms deadline);
 /* Waits for the next edge of writability: for who has met EAGAIN. 0, -ETIMEDOUT, -ECANCELED. */
 MUST_CHECK int stream_wait_out(struct stream *s, mono_ms deadline);
 /* `to` takes over the connection of `from`, which becomes a closed one. */

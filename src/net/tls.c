@@ -274,7 +274,7 @@ ssize_t tls_read(struct stream *s, void *p, size_t n)
 	return result;
 }
 
-ssize_t tls_write(struct stream *s, const void *p, size_t n)
+ssize_t tls_write(struct stream *s, const void *p, size_t n, bool more)
 {
 	struct tls *t = s->tls;
 	if (t->broken)
@@ -282,8 +282,10 @@ ssize_t tls_write(struct stream *s, const void *p, size_t n)
 	size_t sent;
 	t->watch = &s->watch;
 	t->error = 0;
+	t->more = more;
 	ERR_clear_error();
 	int rc = SSL_write_ex(t->ssl, p, n, &sent);
+	t->more = false;
 	if (rc == 1)
 		return (ssize_t)sent;
 	ssize_t result = failed(t, rc);

@@ -57,7 +57,9 @@ MUST_CHECK int tls_accept(struct stream *s, struct tls_server *server, mono_ms d
 
 /* For stream.c and nobody else. An end without close_notify is -ECONNRESET, never 0: somebody may have cut it short. */
 ssize_t tls_read(struct stream *s, void *p, size_t n); /* >0, 0 end, -EAGAIN, -errno */
-ssize_t tls_write(struct stream *s, const void *p, size_t n);
+/* One record. `more`: another one follows at once. >0, -EAGAIN (then the same again), -errno */
+enum { TLS_RECORD = 16 * 1024 };
+ssize_t tls_write(struct stream *s, const void *p, size_t n, bool more);
 bool tls_has_pending(const struct stream *s);
 void tls_end(struct stream *s);
 void tls_free(struct tls *t);

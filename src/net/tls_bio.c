@@ -43,7 +43,7 @@ static int bio_write(BIO *b, const char *p, int n)
 {
 	struct tls *t = BIO_get_data(b);
 	BIO_clear_retry_flags(b);
-	ssize_t sent = kernel_send(t->watch->fd, p, (size_t)n);
+	ssize_t sent = t->more ? kernel_send_more(t->watch->fd, p, (size_t)n) : kernel_send(t->watch->fd, p, (size_t)n);
 	if (sent < 0) {
 		if (errno == EAGAIN)
 			return again(b, t->watch, READY_OUT);

@@ -22,6 +22,7 @@ struct tls {
 	const struct tls_certificate *certificate; /* the server's, once it is chosen */
 	bool named;                                /* by the name in `host` */
 	bool broken;                               /* failed for good: no more calls into OpenSSL, no close_notify */
+	bool more;                                 /* what is written is followed by more at once */
 	bool ended;                                /* the socket has given its last byte */
 	bool starved;                              /* what OpenSSL holds is not a whole record */
 	int error;                                 /* of the socket, errno */

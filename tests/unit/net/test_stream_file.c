@@ -2,7 +2,9 @@
 #include "net/stream_file.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "base/counters.h"
@@ -148,6 +150,35 @@ static void a_long_head_goes_before_it(void **state)
 	memset(head, 'h', sizeof(head));
 	for (int tls = 0; tls < 2; tls++)
 		pass(100000, (struct file_part){.length = 100000}, span_make(head, sizeof(head)), tls);
+}
+
+static void send_and_look(void *arg)
+{
+	struct sent *t = arg;
+	struct iovec pieces[] = {{(char[]){"one"}, 3}, {NULL, 0}, {(char[]){"two"}, 3}, {NULL, 0}};
+	int unsent;
+	open_both(t);
+	stream_tune(&t->from, 0); /* without delay, as all of ours */
+	CHECK(stream_send_file(&t->from, t->head, &t->part) == 0);
+	CHECK(ioctl(t->from.watch.fd, SIOCOUTQNSD, &unsent) == 0 && unsent == 0);
+	CHECK(stream_write(&t->from, pieces, 4, worker_now() + 1000) == 0);
+	CHECK(ioctl(t->from.watch.fd, SIOCOUTQNSD, &unsent) == 0 && unsent == 0);
+	close_both(t);
+}
+
+static void nothing_is_left_waiting_for_more(void **state)
+{
+	static const uint64_t lengths[] = {0, 1, LENT_SIZE - 4, LENT_SIZE, 30000};
+	static char head[LENT_SIZE + 5];
+	memset(head, 'h', sizeof(head));
+	for (size_t i = 0; i < 2 * sizeof(lengths) / sizeof(*lengths); i++) {
+		struct sent t = {.part = {.length = lengths[i / 2], .idle_ms = 5000}, .tls = i % 2, .head = SPAN("head")};
+		t.part.fd = open_file(t.part.length);
+		on_worker(send_and_look, &t);
+		t.head = span_make(head, sizeof(head));
+		on_worker(send_and_look, &t);
+		close(t.part.fd);
+	}
 }
 
 /* ---- Not in memory */
@@ -366,6 +397,7 @@ int main(void)
 		cmocka_unit_test(every_length_arrives),
 		cmocka_unit_test(a_part_is_sent_from_where_it_begins),
 		cmocka_unit_test(a_long_head_goes_before_it),
+		cmocka_unit_test(nothing_is_left_waiting_for_more),
 		cmocka_unit_test(what_is_on_the_disk_is_read_ahead_by_another_thread),
 		cmocka_unit_test(a_disk_that_hangs_ends_the_transfer_in_time),
 		cmocka_unit_test(a_file_that_became_shorter_is_an_error),
