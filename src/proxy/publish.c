@@ -167,7 +167,7 @@ enum step choose_place(struct exchange *x)
 	x->record.application = true;
 	buf_over(&key, x->origin, sizeof(x->origin));
 	buf_addf(&key, "application %s", application->name);
-	x->origin_key = buf_span(&key);
+	x->origin_key = x->pin_key = buf_span(&key);
 	return STEP_CONNECT;
 }
 

@@ -4,6 +4,7 @@ connection that stays theirs."""
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from lab.application import Application, SigningApplication
 from lab.curl import PASSWORDS
 from lab.fairlead import sanitized
 from lab.processes import Process, free_port, wait_until
-from lab.site import Site, authorization, local_accounts, request, sign_in_to_site
+from lab.site import Recorder, Site, authorization, local_accounts, request, sign_in_to_site
 from lab.squid import NtlmOrigin
 from lab.websocket import BINARY, TEXT, frame, read_frame, upgrade
 from lab.wire import ScriptedOrigin, Wire, connect, ok, token68
@@ -190,6 +191,56 @@ def test_raw_ntlm_goes_through_and_users_are_never_mixed(publish, lab):
     for list_ in connections.values():
         for c in list_:
             c.close()
+
+
+def ntlm_application(name):
+    """A script: whoever signs in by NTLM is answered with its name and how many requests came on this connection."""
+    def script(w):
+        for count in itertools.count():
+            seen = w.request()
+            token = token68(seen.get("Authorization"), "NTLM")
+            if token and ntlm.message_type(base64.b64decode(token)) == 1:
+                type2, nonce = ntlm.challenge()
+                w.send(f"HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM {base64.b64encode(type2).decode()}\r\nContent-Length: 0\r\n\r\n")
+            else:
+                user = ntlm.verify(base64.b64decode(token), nonce, PASSWORDS) if token else user if count else None
+                w.send(ok(f"{name} {user}") if user else "HTTP/1.1 401 X\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n")
+    return script
+
+
+def test_two_applications_on_one_connection_of_a_client_are_two(fairlead, accounts):
+    """Each has its own connection and its own user, however the requests alternate; a third, where we sign in, has none of theirs."""
+    with ScriptedOrigin(ntlm_application("one")) as one, ScriptedOrigin(ntlm_application("two")) as two, Recorder() as open_:
+        site = Site(fairlead, accounts, f"""site {HOST} {{
+    listen = {{"{{address}}"}}
+    accounts = {{local}}
+    sign-on = {{anonymous}}
+    directory "/one/" {{ application = one }}
+    directory "/two/" {{ application = two }}
+    directory "/ours/" {{ application = ours  sign-on = {{ntlm}} }}
+    directory "/" {{ application = ours }}
+}}
+application one {{ member "http://127.0.0.1:{one.port}" {{ }} }}
+application two {{ member "http://127.0.0.1:{two.port}" {{ }} }}
+application ours {{ member "http://127.0.0.1:{open_.port}" {{ }} }}
+""")
+        with site.connect() as c:
+            assert c.ask(get("/one/")).status == c.ask(get("/two/")).status == 401
+            for path, user in (("/one/", "alice"), ("/two/", "bob")):
+                challenge = c.ask(get(path, authorization("NTLM", ntlm.type1())))
+                token = base64.b64decode(token68(challenge.get("WWW-Authenticate"), "NTLM"))
+                last = ntlm.type3(token, user, PASSWORDS[user])
+                assert c.ask(get(path, authorization("NTLM", last))).body.decode() == f"{path.strip('/')} {user}"
+            for _ in range(5):
+                assert c.ask(get("/one/x")).body == b"one alice"
+                assert c.ask(get("/")).body == b"reached"
+                assert c.ask(get("/two/x")).body == b"two bob"
+            assert sign_in_to_site(c, "bob", "/ours/x", HOST).body == b"reached"
+            assert c.ask(get("/one/x")).body == b"one alice"
+            assert c.ask(get("/ours/y")).body == b"reached"
+        assert {r.get("X-Remote-User") for r in open_.requests if r.uri.startswith("/ours/")} == {"bob"}
+        assert {r.get("X-Remote-User") for r in open_.requests if r.uri == "/"} == {None}
+        assert not [r for r in open_.requests if r.get("Authorization")]
 
 
 def test_the_log_tells_the_legs_of_the_applications_own_sign_in(pinned, signing):
