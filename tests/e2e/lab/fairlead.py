@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 
-from . import wire
+from . import canary, wire
 from .names import hosts_file
 from .processes import Process, free_port, wait_until
 
@@ -192,6 +192,7 @@ log events {{ file = "{self.events_file}"  level = info }}
         self.stopped = True
         code = self.process.popen.poll()
         assert code is None, f"{self.process.name} had ended with {code}:\n{self.process.printed()[-3000:]}"
+        self.expect_nothing_told()
         self.process.signal(signal.SIGTERM)
         try:
             code = self.process.wait(seconds)
@@ -205,6 +206,16 @@ log events {{ file = "{self.events_file}"  level = info }}
         printed = self.process.printed()
         assert not SANITIZER.search(printed + self.events()), printed[-6000:]
         assert code == 0, f"{self.process.name} ended with {code}:\n{printed[-3000:]}"
+        told = canary.leaks_in_files(self.folder, self.access_file, self.process.output)
+        assert not told, f"passwords in what {self.process.name} wrote: {told}"
+
+    def expect_nothing_told(self):
+        """No password of the lab in the console's pages."""
+        try:
+            pages = [self._console(path).body.decode(errors="replace") for path in ("/metrics", "/")]
+        except (OSError, wire.Closed):
+            return
+        assert not canary.leaks("\n".join(pages)), "a password in the console"
 
     def __enter__(self):
         return self
