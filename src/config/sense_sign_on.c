@@ -30,6 +30,8 @@ static void check_accounts(struct settings *s, struct complaints *c)
 			ERROR_HERE(c, a->where, "accounts %s needs one of file and windows-domain", a->name);
 		else if (a->windows_domain && strcmp(a->windows_domain, "winbind") != 0)
 			ERROR_HERE(c, a->where, "accounts %s: windows-domain is winbind, not \"%s\"", a->name, a->windows_domain);
+		if (strcmp(a->name, "kerberos") == 0)
+			ERROR_HERE(c, a->where, "accounts cannot be named kerberos: that is the name of tickets; take another");
 		a->kind = a->windows_domain ? ACCOUNTS_WINDOWS_DOMAIN : ACCOUNTS_FILE;
 	}
 }
@@ -126,6 +128,23 @@ static void check_directory(struct settings *s, const struct directory_settings 
 			"%s: channel-binding = require means nothing over plain http://, where everybody may sign in without: write "
 			"require-tls = true",
 			door.what);
+}
+
+static void check_through_broken_proxy(const struct settings *s, const struct site_settings *site,
+                                       struct complaints *c)
+{
+	const struct sign_on_settings *k = &site->sign_on;
+	const struct sign_on_list *l = &k->through_broken_proxy;
+	if (lists(l, SIGN_ON_ANONYMOUS))
+		ERROR_HERE(c, site->where,
+		           "site %s: through-broken-proxy cannot be anonymous, which would let in whoever looks like coming that "
+		           "way: write {basic}",
+		           site->host);
+	if (lists(l, SIGN_ON_BASIC) && !k->basic_without_tls && !site->tls.on)
+		WARN_HERE(c, site->where,
+		          "site %s: through-broken-proxy = {basic} helps over https:// only, and the site has no such address; over "
+		          "http:// it would take basic-without-tls = true, in clear text",
+		          site->host);
 }
 
 static bool somebody_signs_in(const struct settings *s)
@@ -349,12 +368,14 @@ void settings_check_sign_on(struct settings *s, struct complaints *c)
 		s->listens[i].sign_on.index = s->sign_on_count++;
 		check_listen(s, &s->listens[i], c);
 	}
-	for (unsigned i = 0; i < s->site_count; i++)
+	for (unsigned i = 0; i < s->site_count; i++) {
+		check_through_broken_proxy(s, &s->sites[i], c);
 		for (unsigned k = 0; k < s->sites[i].directory_count; k++) {
 			s->sites[i].directories[k].sign_on.index = s->sign_on_count++;
 			if (s->sites[i].directories[k].site) /* else it has been complained of already */
 				check_directory(s, &s->sites[i].directories[k], c);
 		}
+	}
 	check_rules_with_names(s, c);
 	for (unsigned i = 0; i < s->upstream_count; i++)
 		check_credentials(s, &s->upstreams[i], c);

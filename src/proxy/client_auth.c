@@ -11,6 +11,7 @@
 #include "net/offload.h"
 #include "proxy/broken_proxy.h"
 #include "proxy/failures.h"
+#include "proxy/publish.h"
 #include "proxy/sign_on.h"
 
 /* sc-win32-status of the normal legs, as Internet Information Services writes them. */
@@ -170,6 +171,7 @@ static int verify_credentials(struct exchange *x, const struct challenge *c, str
 		edition_unref(auth->edition);
 		auth->edition = edition_ref(x->lease->edition);
 		auth->policy = x->policy;
+		auth->in_doubt = true; /* `who` signed in under the policy before */
 		auth->acceptor = acceptor_new(x->policy, bind ? tls_stream_bindings(&x->client->stream) : SPAN_NONE);
 	}
 	struct failures_attempt attempt;
@@ -190,10 +192,13 @@ static int verify_credentials(struct exchange *x, const struct challenge *c, str
 
 /* ---- what to offer */
 
-/* A 1.0 client that closes cannot keep a sign-in by NTLM or Negotiate. */
+/* A 1.0 client that closes cannot keep a sign-in by NTLM or Negotiate. A client of a site may begin it on another connection, unless a proxy in
+ * between will close that one as well; a Kerberos ticket is said in one request. */
 static bool can_offer(const struct exchange *x, enum auth_scheme scheme)
 {
-	return scheme == SCHEME_BASIC || x->request_framing.keep_alive;
+	if (scheme == SCHEME_BASIC || x->request_framing.keep_alive)
+		return true;
+	return is_published(x) && (!closes_every_time(x) || (scheme == SCHEME_NEGOTIATE && x->policy->keytab));
 }
 
 static void offer(struct exchange *x, struct buf *to)
@@ -219,21 +224,28 @@ enum step challenge_client(struct exchange *x, enum end_reason reason)
 	offer(x, &b);
 	memory[b.n] = '\0';
 	x->extra_fields = memory;
+	if (reason == END_SITE_SIGN_IN_WANTED && b.n == 0)
+		reason = note_broken_proxy(x);
 	if (reason == END_SIGN_IN_WANTED || reason == END_SITE_SIGN_IN_WANTED)
 		x->record.win32 = ERROR_ACCESS_DENIED;
 	return end_with(x, reason, 0, NULL);
 }
 
-static uint64_t key_of_way(const struct exchange *x)
+static enum step broken_in_between(struct exchange *x)
 {
-	return broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA));
+	enum end_reason reason = note_broken_proxy(x);
+	x->policy = sign_on_policy(x->lease->edition->sign_on, x->sign_on, x->client->stream.tls != NULL, true);
+	x->client->auth.in_doubt = true;
+	return challenge_client(x, reason);
 }
 
 /* The next leg: the token alone, under the scheme of the client's. */
 static enum step send_leg(struct exchange *x, const struct acceptor_answer *answer)
 {
 	x->client->auth.in_doubt = true;
-	x->client->auth.through = is_published(x) ? key_of_way(x) : 0;
+	if (is_published(x) && !x->request_framing.keep_alive) /* the next can only come over another connection */
+		return broken_in_between(x);
+	x->client->auth.through = is_published(x) ? way_to_site(x) : 0;
 	x->extra_fields = arena_printf(&x->arena, "%s: %s %.*s\r\n", words_of(x)->challenge, scheme_name(answer->scheme),
 	                               SPAN_ARG(buf_span(&answer->token)));
 	x->record.win32 = SEC_E_NO_CREDENTIALS;
@@ -273,6 +285,8 @@ static enum step refused(struct exchange *x, const struct acceptor_answer *answe
 static enum step refused_here(struct exchange *x)
 {
 	x->client->auth.in_doubt = true;
+	x->record.detail = "the sign-in began where other accounts, schemes or demands hold than here";
+	x->record.detail_is_ours = true;
 	return challenge_client(x, words_of(x)->refused);
 }
 
@@ -281,12 +295,25 @@ static enum step unavailable(struct exchange *x, const char *why)
 	return end_with(x, END_SIGN_IN_UNAVAILABLE, 0, why);
 }
 
+/* Whether a sign-in under `auth->policy` proved as much as is demanded here: another site, or the settings of a moment ago, may demand less. */
+static bool proves_enough(const struct client_auth *auth, const struct exchange *x)
+{
+	const struct acceptor_policy *then = auth->policy, *now = x->policy;
+	return (then->require_mic || !now->require_mic) &&
+	       (then->require_channel_bindings || !now->require_channel_bindings);
+}
+
+static bool counts_here(const struct exchange *x, const struct identity *who)
+{
+	return sign_on_accepts(x->sign_on, who) && proves_enough(&x->client->auth, x);
+}
+
 /* Takes over answer->who. */
 static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 {
 	struct client *client = x->client;
 	struct identity *before = client->auth.last;
-	if (!sign_on_accepts(x->sign_on, answer->who))
+	if (!counts_here(x, answer->who))
 		return refused_here(x);
 	bool another = before && !span_eq_nocase(span_of(before->shown), span_of(answer->who->shown));
 	x->who = TAKE(answer->who);
@@ -328,32 +355,15 @@ static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
 
 /* The last word of a handshake on a connection that never saw the first: a proxy between the client and us does not keep its connections together,
  * and will not the next time either. Some clients, curl among them, never come so far: they begin again on each new connection. */
-static bool is_broken_in_between(const struct exchange *x, enum token_kind kind)
+static bool is_broken_in_between(struct exchange *x, enum token_kind kind)
 {
 	const struct client_auth *auth = &x->client->auth;
-	bool under_way = auth->acceptor && acceptor_in_handshake(auth->acceptor);
-	if (kind == TOKEN_NTLM_3)
+	bool under_way = client_auth_in_handshake(auth);
+	if (kind == TOKEN_NTLM_3 || kind == TOKEN_SPNEGO_NEXT)
 		return !auth->who && !under_way;
-	return kind == TOKEN_NTLM_1 && !auth->who && !under_way && broken_proxy_tell(key_of_way(x));
-}
-
-static enum step broken_in_between(struct exchange *x)
-{
-	struct span via = head_value(&x->request, FIELD_VIA);
-	COUNT(sign_ins_broken_by_proxy_total);
-	if (broken_proxy_note(key_of_way(x))) {
-		char at[ADDR_TEXT];
-		addr_format(&x->client->from, false, at);
-		log_event(
-			LOG_WARNING,
-			"site %s: a proxy between %s and this site breaks sign-in by NTLM (Via: %.*s): its last message came over "
-			"a connection that never saw the first. Remedies: a proxy that keeps connections, an exclusion for this "
-			"site, or Basic over TLS (through-broken-proxy)",
-			x->place.site->host, at, via.n ? (int)(via.n > 200 ? 200 : via.n) : 4, via.n ? via.p : "none");
-	}
-	x->policy = sign_on_policy(x->lease->edition->sign_on, x->sign_on, x->client->stream.tls != NULL, true);
-	x->client->auth.in_doubt = true;
-	return challenge_client(x, END_SITE_BROKEN_BY_PROXY);
+	if (under_way && auth->through) /* begun anew on a connection that others use as well, or by a client that has changed its mind */
+		broken_proxy_abandoned(auth->through);
+	return kind == TOKEN_NTLM_1 && !auth->who && broken_proxy_tell(way_to_site(x));
 }
 
 static enum step use_credentials(struct exchange *x, struct span value)
@@ -410,7 +420,7 @@ enum step authenticate(struct exchange *x)
 	forget_if_stale(x);
 	if (value.p && !repeats_last_word(auth, value))
 		return use_credentials(x, value);
-	if (auth->who && !auth->in_doubt && sign_on_accepts(x->sign_on, auth->who))
+	if (auth->who && !auth->in_doubt && !x->sign_on->per_request && counts_here(x, auth->who))
 		x->who = identity_ref(auth->who);
 	return STEP_AUTHORIZE;
 }

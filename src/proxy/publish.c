@@ -3,6 +3,7 @@
 #include "proxy/publish.h"
 
 #include "base/counters.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "http/hop.h"
 #include "proxy/broken_proxy.h"
@@ -17,9 +18,38 @@ static bool is_over_tls(const struct exchange *x)
 	return x->client->stream.tls != NULL;
 }
 
+uint64_t way_to_site(const struct exchange *x)
+{
+	return broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA));
+}
+
+bool closes_every_time(const struct exchange *x)
+{
+	return !x->request_framing.keep_alive && (x->request.minor == 0 || head_has(&x->request, FIELD_VIA));
+}
+
 bool comes_through_broken_proxy(const struct exchange *x)
 {
-	return broken_proxy_known(broken_proxy_key(&x->client->from, head_value(&x->request, FIELD_VIA)));
+	return closes_every_time(x) || broken_proxy_known(way_to_site(x));
+}
+
+enum end_reason note_broken_proxy(struct exchange *x)
+{
+	char at[ADDR_TEXT];
+	struct span via = head_value(&x->request, FIELD_VIA);
+	COUNT(sign_ins_broken_by_proxy_total);
+	x->record.detail = x->request_framing.keep_alive
+	                       ? "the messages of one sign-in do not all come over one connection"
+	                       : "whoever stands in between ends its connection to this site with each request";
+	if (!broken_proxy_note(way_to_site(x)))
+		return END_SITE_BROKEN_BY_PROXY;
+	addr_format(&x->client->from, false, at);
+	log_event(LOG_WARNING,
+	          "site %s: a proxy between %s and this site breaks sign-in by NTLM (Via: %.*s): %s. Remedies: a proxy that "
+	          "keeps connections, an exclusion for this site, or Basic over TLS (through-broken-proxy)",
+	          x->place.site->host, at, via.n ? (int)(via.n > 200 ? 200 : via.n) : 4, via.n ? via.p : "none",
+	          x->record.detail);
+	return END_SITE_BROKEN_BY_PROXY;
 }
 
 /* A balancer that is named says who its client is: the last address, which it added itself, to the last line or as a line of its own. */
@@ -140,13 +170,20 @@ static bool wants_name(const struct directory_settings *d)
 	return true;
 }
 
+static enum end_reason why_unnamed(struct exchange *x)
+{
+	if (x->policy)
+		return END_SITE_SIGN_IN_WANTED;
+	bool instead = x->sign_on->through_broken_proxy.count > 0 && comes_through_broken_proxy(x);
+	return instead ? note_broken_proxy(x) : END_SITE_NOTHING_OFFERED;
+}
+
 enum step authorize_place(struct exchange *x)
 {
 	const struct directory_settings *d = x->place.directory;
 	bool named = d->users.count || d->groups.count;
 	if (!x->who)
-		return wants_name(d) ? challenge_client(x, x->policy ? END_SITE_SIGN_IN_WANTED : END_SITE_NOTHING_OFFERED)
-		                     : STEP_CHOOSE_ROUTE;
+		return wants_name(d) ? challenge_client(x, why_unnamed(x)) : STEP_CHOOSE_ROUTE;
 	if (named && !access_names(&d->users, &d->groups, &x->user)) {
 		COUNT(access_denied_total);
 		return challenge_client(x, END_SITE_ACCESS_DENIED);

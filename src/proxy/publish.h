@@ -14,6 +14,12 @@ enum step authorize_place(struct exchange *x);
 enum step choose_place(struct exchange *x);
 /* Whether this client comes through a proxy that breaks sign-in by connection, as far as is known. */
 bool comes_through_broken_proxy(const struct exchange *x);
+/* Whether the connection ends with every request, as far as one request tells: somebody in between says so, or speaks HTTP/1.0. */
+bool closes_every_time(const struct exchange *x);
+/* The way by which this client comes, for broken_proxy.h. */
+uint64_t way_to_site(const struct exchange *x);
+/* Remembers who broke a sign-in, counts and says so; gives the end to go to. */
+enum end_reason note_broken_proxy(struct exchange *x);
 /* 401s that an application sends are told apart in the log as IIS tells them. */
 void note_answer_of_application(struct exchange *x);
 

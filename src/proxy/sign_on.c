@@ -69,7 +69,7 @@ static enum sign_on_scheme scheme_of_identity(const struct identity *who)
 bool sign_on_accepts(const struct sign_on_settings *k, const struct identity *who)
 {
 	enum sign_on_scheme scheme = scheme_of_identity(who);
-	bool verifies = strcmp(who->verifier, "kerberos") == 0;
+	bool verifies = strcmp(who->scheme, "kerberos") == 0;
 	for (unsigned i = 0; i < k->accounts.count && !verifies; i++)
 		verifies = strcmp(k->accounts.items[i], who->verifier) == 0;
 	return verifies && (lists(&k->schemes, scheme) || lists(&k->through_broken_proxy, scheme));

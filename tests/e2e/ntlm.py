@@ -4,6 +4,7 @@ Client: type1(), then type3(type 2, user, password, domain). Server: challenge()
 spnego_*: the least DER that wraps these messages for `Negotiate`."""
 
 import functools
+import hashlib
 import hmac
 import os
 import struct
@@ -63,8 +64,16 @@ def type1():
     return SIGNATURE + struct.pack("<II", 1, UNICODE | REQUEST_TARGET | NTLM | ALWAYS_SIGN | EXTENDED_SECURITY) + bytes(16)
 
 
-def type3(type2, user, password, domain="LAB"):
+def bindings_hash(data):
+    """What a client says of channel bindings: MD5 over a gss_channel_bindings_struct that holds application data alone (RFC 4121 4.1.1.2)."""
+    return hashlib.md5(bytes(16) + struct.pack("<I", len(data)) + data).digest()
+
+
+def type3(type2, user, password, domain="LAB", bindings=None):
+    """`bindings`: 16 bytes, bindings_hash() of the connection; without it the client says nothing of them."""
     challenge, info = type2[24:32], _buffer(type2, 40)
+    if bindings is not None:
+        info = info[:-4] + struct.pack("<HH", 10, len(bindings)) + bindings + info[-4:]
     now = int((time.time() + 11644473600) * 10_000_000)
     blob = b"\1\1" + bytes(6) + struct.pack("<Q", now) + os.urandom(8) + bytes(4) + info + bytes(4)
     nt = _hmac(_v2_key(user, domain, password), challenge + blob) + blob
