@@ -28,22 +28,39 @@ static bool is_readable(const char *path)
 
 /* ---- the keytab, and whether clients will find their name in it */
 
-static void look_for_name(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+/* `what`: "listen ADDRESS" or "site NAME". */
+static void look_for_name(const struct settings *s, const char *what, const char *title, const char *name,
+                          struct written where, struct complaints *c)
 {
-	char host[HOST] = "";
-	if (!l->name && gethostname(host, sizeof(host) - 1) != 0)
-		return;
-	const char *name = l->name ? l->name : host;
 	struct addr literal;
 	if (addr_parse(span_of(name), 0, &literal) == 0)
-		WARN_HERE(c, l->where,
-		          "listen %s: clients find no Kerberos ticket for an address: give it a name that they use, not %s",
-		          l->address, name);
+		WARN_HERE(c, where,
+		          "%s %s: clients find no Kerberos ticket for an address: give it a name that they use, not %s", what,
+		          title, name);
 	else if (kerberos_keytab_serves(s->kerberos.keytab, name) == 0)
-		WARN_HERE(c, l->where,
-		          "listen %s: the keytab %s has no key of HTTP/%s: Kerberos of clients that call us so will end in "
-		          "wrong-spn; export that key, or correct name",
-		          l->address, s->kerberos.keytab, name);
+		WARN_HERE(c, where,
+		          "%s %s: the keytab %s has no key of HTTP/%s: Kerberos of clients that call us so will end in "
+		          "wrong-spn; export that key, or correct the name",
+		          what, title, s->kerberos.keytab, name);
+}
+
+static void look_for_listener(const struct settings *s, const struct listen_settings *l, struct complaints *c)
+{
+	char host[HOST] = "";
+	if (l->role != ROLE_PROXY || !lists(&l->sign_on.schemes, SIGN_ON_NEGOTIATE) ||
+	    (!l->name && gethostname(host, sizeof(host) - 1) != 0))
+		return;
+	look_for_name(s, "listen", l->address, l->name ? l->name : host, l->where, c);
+}
+
+/* Which names a pattern stands for is not known here. */
+static void look_for_site(const struct settings *s, const struct site_settings *site, struct complaints *c)
+{
+	bool negotiate = false;
+	for (unsigned i = 0; i < site->directory_count; i++)
+		negotiate |= lists(&site->directories[i].sign_on.schemes, SIGN_ON_NEGOTIATE);
+	if (negotiate && !strchr(site->host, '*'))
+		look_for_name(s, "site", site->host, site->host, site->where, c);
 }
 
 static void look_at_keytab(const struct settings *s, struct sign_on_found *f, struct complaints *c)
@@ -60,8 +77,9 @@ static void look_at_keytab(const struct settings *s, struct sign_on_found *f, st
 	if (f->keys.n == 0)
 		ERROR_HERE(c, k->where, "the keytab %s holds no key at all", k->keytab);
 	for (unsigned i = 0; i < s->listen_count; i++)
-		if (lists(&s->listens[i].sign_on.schemes, SIGN_ON_NEGOTIATE))
-			look_for_name(s, &s->listens[i], c);
+		look_for_listener(s, &s->listens[i], c);
+	for (unsigned i = 0; i < s->site_count; i++)
+		look_for_site(s, &s->sites[i], c);
 }
 
 /* ---- accounts */

@@ -64,6 +64,8 @@ static void check_chain(const struct settings *s, const struct upstream_settings
                         const struct listen_settings *own, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
+	if (k->on && (lists(&k->scheme, SIGN_ON_RELAY) || lists(&k->scheme, SIGN_ON_BEHALF))) /* the clients' own */
+		return;
 	bool anonymous = !own->sign_on.schemes.count || lists(&own->sign_on.schemes, SIGN_ON_ANONYMOUS);
 	bool by_connection = lists(&own->sign_on.schemes, SIGN_ON_NTLM) || lists(&own->sign_on.schemes, SIGN_ON_NEGOTIATE);
 	if (!k->on && !anonymous)

@@ -50,6 +50,19 @@ def test_the_keytab_is_listed_and_must_have_the_name_that_clients_use(check, lab
         assert status == 0 and [w for w in complaints(found) if words in w], said
 
 
+def test_the_keytab_must_have_the_names_of_sites_too(check, lab):
+    kdc = lab.part(Kdc)
+    own = shutil.copy(kdc.keytab, f"{lab.folder('site-keytab')}/own.keytab")
+    os.chmod(own, 0o600)
+    sites = "".join(f'site "{name}" {{ listen = {{"http://127.0.0.1:{port}"}}  sign-on = {{{scheme}}}  application = app  accounts = {{local}} }}\n'
+                    for name, scheme, port in (("site1.lab.test", "negotiate", 3990), ("nowhere.lab.test", "negotiate", 3991),
+                                               ("*.lab.test", "negotiate", 3992), ("other.lab.test", "ntlm", 3993)))
+    status, said, found = check(f'kerberos {{ keytab = "{own}" }}\napplication app {{ member "http://127.0.0.1:1" {{ }} }}\n'
+                                f'accounts local {{ file = "{Accounts(lab, alice="Secret1").file}" }}\n{sites}', KRB5_CONFIG=kdc.config)
+    assert status == 0, said
+    assert [w.split(":")[0] for w in complaints(found) if "has no key of" in w] == ["site nowhere.lab.test"], said
+
+
 def test_a_keytab_that_is_none_is_an_error(check, lab):
     file = lab.write("none.keytab", "this is no keytab", 0o600)
     status, said, found = check('listen "127.0.0.1:3999" { sign-on = {negotiate} }\nkerberos { keytab = "%s" }\n' % file)
@@ -62,7 +75,7 @@ def test_a_mistake_in_the_accounts_file_is_named(check, lab):
         f.write("bob:this is no hash\n")
     status, said, found = check(LISTEN % "local" + f'accounts local {{ file = "{accounts.file}" }}\n')
     error, = complaints(found, "error")
-    assert status == 1 and error.startswith("accounts local: ") and "2" in error, error
+    assert status == 1 and error.startswith("accounts local: ") and "accounts:4: an account has 6 fields" in error, error
 
 
 def test_winbind_is_asked(check, lab):

@@ -711,7 +711,7 @@ def test_our_sign_in_is_bound_to_the_parents_certificate(lab, fairlead, secret, 
     accounts = Accounts(lab, svc=PASSWORD)
     parent = fairlead(name="proxy2.lab.test", env={"KRB5_CONFIG": kdc.config},
                       listen=f'sign-on = {{{scheme}}}  {"accounts = {local}" if scheme == "ntlm" else ""}  intermediaries = {{"127.0.0.1"}}  '
-                             f'tls {{ certificate = "{certificate}"  key = "{key}" }}',
+                             f'channel-binding = require  tls {{ certificate = "{certificate}"  key = "{key}" }}',
                       more=f'accounts local {{ file = "{accounts.file}" }}\nkerberos {{ keytab = "{kdc.keytab}" }}')
     how = f'account = "svc"  password-file = "{secret()}"' if scheme == "ntlm" else f'account = "bob@LAB.TEST"  password-file = "{secret("Secret2")}"'
 
