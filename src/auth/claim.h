@@ -4,7 +4,7 @@
 #ifndef FAIRLEAD_AUTH_CLAIM_H
 #define FAIRLEAD_AUTH_CLAIM_H
 
-#include "auth/challenge.h"
+#include "auth/acceptor.h"
 #include "auth/name_fold.h"
 
 /* The user's name without its domain, as folded for comparing. A domain that is claimed chooses the verifier, and does not always: several forms name
@@ -13,6 +13,8 @@ struct claim {
 	unsigned n;
 	char user[NAME_MOST];
 };
-bool claim_read(const struct challenge *credentials, struct claim *out);
+/* *verifier: who of the policy is going to be asked; NULL: nobody is responsible. */
+bool claim_read(const struct challenge *credentials, const struct acceptor_policy *policy, struct claim *out,
+                const struct verifier **verifier);
 
 #endif

@@ -132,13 +132,13 @@ static const char **groups_of(const struct named *n, unsigned *count, bool *unre
 	if (n->unusable_logon)
 		return NULL;
 	if (!n->signed_logon)
-		return windows_groups_of(n->domain, n->name, count, unresolved);
+		return windows_groups_of_soon(n->domain, n->name, count, unresolved);
 	const char **sids = calloc(n->logon.group_count + 1, sizeof(*sids));
 	if (!sids)
 		return NULL;
 	for (unsigned i = 0; i < n->logon.group_count; i++)
 		sids[i] = n->logon.groups[i].text;
-	const char **groups = windows_group_names(sids, n->logon.group_count, count, unresolved);
+	const char **groups = windows_group_names_soon(sids, n->logon.group_count, count, unresolved);
 	free(sids);
 	return groups;
 }

@@ -18,10 +18,24 @@ static const struct verifier *responsible_for(const struct acceptor_policy *p, s
 	return NULL;
 }
 
+static bool has_no_domain(const struct verifier *v)
+{
+	return !v->domain || !*v->domain;
+}
+
 static const struct verifier *local_accounts(const struct acceptor_policy *p)
 {
 	for (unsigned i = 0; i < p->verifier_count; i++)
-		if (!p->verifiers[i]->domain || !*p->verifiers[i]->domain)
+		if (has_no_domain(p->verifiers[i]) && !p->verifiers[i]->blocks)
+			return p->verifiers[i];
+	return NULL;
+}
+
+/* A Windows domain whose name winbind could not say yet may be the one that is meant: it will say that it cannot be asked, or can. */
+static const struct verifier *not_named_yet(const struct acceptor_policy *p)
+{
+	for (unsigned i = 0; i < p->verifier_count; i++)
+		if (has_no_domain(p->verifiers[i]) && p->verifiers[i]->blocks)
 			return p->verifiers[i];
 	return NULL;
 }
@@ -61,7 +75,7 @@ const struct verifier *verifier_choose(const struct acceptor_policy *p, struct s
 		v = responsible_for(p, domain);
 		if (!v && (is_us(p, domain) || (workstation.n && utf8_eq_nocase(domain, workstation))))
 			v = local_accounts(p);
-		return v;
+		return v ? v : not_named_yet(p);
 	}
 	if (suffix.n == 0 || domain.n)
 		return of_bare_names(p);

@@ -38,5 +38,10 @@ const char **windows_group_names(const char *const *sids, unsigned sid_count, un
 /* The groups of an account as winbind knows them, for who was verified without its being told: as above. *unresolved also if there is no winbind, or
  * it does not know the account. */
 const char **windows_groups_of(const char *domain, const char *name, unsigned *count, bool *unresolved);
+/* Both for who has been verified by somebody else: a winbind that does not answer soon leaves groups unresolved, and holds nobody up. */
+const char **windows_group_names_soon(const char *const *sids, unsigned sid_count, unsigned *count, bool *unresolved);
+const char **windows_groups_of_soon(const char *domain, const char *name, unsigned *count, bool *unresolved);
+/* windows_names_ask() that says UNAVAILABLE after some seconds. */
+enum auth_reason windows_names_ask_soon(struct windows_names *out);
 
 #endif

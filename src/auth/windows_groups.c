@@ -96,6 +96,18 @@ static void find_names(const char *const *sids, unsigned n, char **names)
 			names[i] = ask(sids[i]);
 }
 
+bool windows_group_names_known(const char *const *sids, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		char *name = NULL;
+		bool known = !is_of_use(sids[i]) || recall(sids[i], &name);
+		free(name);
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 /* ---- one block: the list, then the texts */
 
 static const char **pack(const char *const *sids, char *const *names, unsigned n, unsigned *count, bool *unresolved)

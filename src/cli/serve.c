@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "auth/windows_domain.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -15,7 +16,9 @@
 #include "console/console.h"
 #include "net/offload.h"
 #include "net/resolve.h"
+#include "proxy/lanes.h"
 #include "proxy/service.h"
+#include "proxy/sign_on.h"
 #include "site/files.h"
 #include "site/site.h"
 
@@ -24,9 +27,7 @@ enum {
 	LOG_WAIT_MS = 2000,
 	DRAIN_LOOK_MS = 50,
 	STEP_MOST_MS = 10000,
-	SIGN_IN_THREADS = 32,
-	SIGN_IN_QUEUE = 1024,
-	SECRETS_THREADS = 2,
+	STEP_SOON_MS = 2000, /* while something is waited for */
 	DISK_THREADS = 8,
 	DISK_QUEUE = 4096
 };
@@ -328,6 +329,21 @@ static void reload(struct program *p)
 	log_event(LOG_INFO, "reload: settings from %s are in force", next->settings->source);
 }
 
+/* winbind was not there when the verifiers were made, and is now: the same settings once more, so that our challenges name the joined machine. */
+static void learn_names(struct program *p)
+{
+	struct windows_names names;
+	struct edition *next = NULL, *old = p->edition;
+	if (!sign_on_lacks_names(old->sign_on) || windows_names_ask_soon(&names) != AUTH_OK ||
+	    edition_new(settings_ref(old->settings), &next) != 0)
+		return;
+	edition_inherit(next, old);
+	p->edition = next;
+	tell_workers(p, adopt, next);
+	edition_unref(old);
+	log_event(LOG_INFO, "winbind answers now: this machine is %s in the domain %s", names.machine, names.domain);
+}
+
 /* The next signal, or 0 after `wait_ms`. */
 static int next_signal(const sigset_t *set, int wait_ms)
 {
@@ -374,7 +390,10 @@ static void drain_all(struct program *p, const sigset_t *set)
 static void serve_until_told(struct program *p, const sigset_t *set)
 {
 	for (;;) {
-		switch (next_signal(set, STEP_MOST_MS)) {
+		switch (next_signal(set, sign_on_lacks_names(p->edition->sign_on) ? STEP_SOON_MS : STEP_MOST_MS)) {
+		case 0:
+			learn_names(p);
+			break;
 		case SIGHUP:
 			notify_reloading();
 			reload(p);
@@ -437,8 +456,7 @@ static void free_all(struct program *p)
 		free(port->address);
 		free(port);
 	}
-	offload_lane_free(p->process.sign_in_lane);
-	offload_lane_free(p->process.secrets_lane);
+	lanes_end();
 	offload_lane_free(p->process.disk_lane);
 	edition_unref(p->edition);
 	log_events_to(NULL, LOG_INFO);
@@ -489,9 +507,7 @@ int cli_serve(int argc, char **argv)
 	if (log_writer_start() != 0 || getrandom(&p.process.id, sizeof(p.process.id), 0) != sizeof(p.process.id))
 		return 1;
 	p.process.responders = responders;
-	if (offload_lane_new("sign-in", SIGN_IN_THREADS, SIGN_IN_QUEUE, &p.process.sign_in_lane) != 0 ||
-	    offload_lane_new("secrets", SECRETS_THREADS, SIGN_IN_QUEUE, &p.process.secrets_lane) != 0 ||
-	    offload_lane_new("disk", DISK_THREADS, DISK_QUEUE, &p.process.disk_lane) != 0)
+	if (lanes_start() != 0 || offload_lane_new("disk", DISK_THREADS, DISK_QUEUE, &p.process.disk_lane) != 0)
 		return 1;
 	raise_descriptor_limit();
 	counters_attach();

@@ -12,6 +12,8 @@
 #include "base/counters.h"
 #include "net/worker_internal.h"
 
+enum { END_S = 2 };
+
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_LEFT };
 
 struct job {
@@ -65,8 +67,12 @@ void offload_lane_free(struct offload_lane *lane)
 	lane->ending = true;
 	pthread_cond_broadcast(&lane->wake);
 	pthread_mutex_unlock(&lane->lock);
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
 	for (unsigned i = 0; i < lane->threads; i++)
-		pthread_join(lane->ids[i], NULL);
+		if (pthread_timedjoin_np(lane->ids[i], NULL, &until) != 0)
+			return;
 	pthread_cond_destroy(&lane->wake);
 	pthread_mutex_destroy(&lane->lock);
 	free(lane->ids);

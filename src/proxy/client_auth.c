@@ -8,9 +8,9 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "net/fiber.h"
-#include "net/offload.h"
 #include "proxy/broken_proxy.h"
 #include "proxy/failures.h"
+#include "proxy/lanes.h"
 #include "proxy/publish.h"
 #include "proxy/sign_on.h"
 
@@ -113,9 +113,18 @@ static struct verification *verification_new(const struct challenge *c)
 	return v;
 }
 
+/* Of whoever is going to be asked, so that nobody waits for another. */
+static struct offload_lane *lane_for(const struct exchange *x, const struct challenge *c,
+                                     const struct verifier *verifier)
+{
+	const struct sign_on *s = x->client->auth.edition->sign_on;
+	struct offload_lane *lane = verifier ? sign_on_lane(s, verifier) : NULL;
+	return lane ? lane : lane_of(c->scheme == SCHEME_BASIC ? LANE_PASSWORDS : LANE_KERBEROS);
+}
+
 /* On a thread of the lane. The acceptor goes along and comes back, unless the thread overruns its time: then it is the thread's. */
 static int verify_elsewhere(struct exchange *x, const struct challenge *c, struct failures_attempt *attempt,
-                            struct acceptor_answer *answer)
+                            const struct verifier *verifier, struct acceptor_answer *answer)
 {
 	struct client_auth *auth = &x->client->auth;
 	struct verification *v = verification_new(c);
@@ -126,7 +135,7 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 	v->attempt = *attempt;
 	attempt->counts = false;
 	ref_take(&v->ref);
-	int error = offload(service_self()->process->sign_in_lane, verify, v, verification_unref,
+	int error = offload(lane_for(x, c, verifier), verify, v, verification_unref,
 	                    clock_after(worker_now(), x->settings->timeouts.sign_in));
 	if (!error) {
 		*answer = v->answer;
@@ -139,7 +148,7 @@ static int verify_elsewhere(struct exchange *x, const struct challenge *c, struc
 
 /* True: it may be verified. Else *error, or an answer that refuses it. */
 static bool may_be_verified(struct exchange *x, const struct challenge *c, struct failures_attempt *attempt,
-                            struct acceptor_answer *answer, int *error)
+                            const struct verifier **verifier, struct acceptor_answer *answer, int *error)
 {
 	const struct settings *s = x->settings;
 	mono_ms deadline = clock_after(worker_now(), s->timeouts.sign_in);
@@ -148,7 +157,7 @@ static bool may_be_verified(struct exchange *x, const struct challenge *c, struc
 	                                                (unsigned)s->limits.sign_in_pairs},
 	                                     .from = x->client->from};
 	*error = 0;
-	if (!claim_read(c, &attempt->claim))
+	if (!claim_read(c, x->client->auth.policy, &attempt->claim, verifier))
 		return true;
 	while ((verdict = failures_ask(attempt, worker_now())) == FAILURES_WAIT && !*error)
 		*error = worker_now() >= deadline ? -EBUSY : fiber_sleep(LOOK_AGAIN_MS);
@@ -175,13 +184,16 @@ static int verify_credentials(struct exchange *x, const struct challenge *c, str
 		auth->acceptor = acceptor_new(x->policy, bind ? tls_stream_bindings(&x->client->stream) : SPAN_NONE);
 	}
 	struct failures_attempt attempt;
+	const struct verifier *verifier = NULL;
 	int error = 0;
 	if (!auth->acceptor)
 		return -ENOMEM;
-	if (!may_be_verified(x, c, &attempt, answer, &error))
+	if (!may_be_verified(x, c, &attempt, &verifier, answer, &error))
 		return error;
-	if (acceptor_will_block(auth->acceptor, c)) {
-		error = verify_elsewhere(x, c, &attempt, answer);
+	/* By NTLM exactly one is asked, and local accounts do not wait, whoever else might be. */
+	bool inline_ntlm = verifier && !verifier->blocks && c->scheme != SCHEME_BASIC;
+	if (!inline_ntlm && acceptor_will_block(auth->acceptor, c)) {
+		error = verify_elsewhere(x, c, &attempt, verifier, answer);
 	} else {
 		acceptor_step(auth->acceptor, c, answer);
 		failures_tell(&attempt, outcome_of(answer), worker_now());

@@ -35,8 +35,6 @@ struct port {
 struct process {
 	uint32_t id;                               /* the random part of exchange ids */
 	const struct responder *const *responders; /* ends with NULL; one for each role but the proxy's */
-	struct offload_lane *sign_in_lane;         /* for verifying clients, where that may wait */
-	struct offload_lane *secrets_lane;         /* for what the lock-out guard reads and writes */
 	struct offload_lane *disk_lane;            /* for files that are not in memory */
 };
 

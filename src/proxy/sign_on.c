@@ -6,6 +6,7 @@
 #include "auth/accounts.h"
 #include "auth/windows_domain.h"
 #include "base/log.h"
+#include "proxy/lanes.h"
 
 enum { HOST_NAME = 256 };
 
@@ -19,13 +20,14 @@ struct offer {
 
 struct sign_on {
 	struct verifier **verifiers;
+	struct offload_lane **lanes; /* of the verifiers that may wait */
 	unsigned verifier_count;
 	struct offer *offers; /* WAYS for each sign_on_settings */
 	unsigned offer_count;
 	char host[HOST_NAME];
 	char computer[16];           /* NetBIOS name: the host's first label */
 	struct windows_names joined; /* what winbind says of this machine, if it verifies anybody */
-	bool is_joined;
+	bool is_joined, lacks_names;
 };
 
 void sign_on_free(struct sign_on *s)
@@ -39,6 +41,7 @@ void sign_on_free(struct sign_on *s)
 			s->verifiers[i]->free(s->verifiers[i]);
 	free(s->offers);
 	free(s->verifiers);
+	free(s->lanes);
 	free(s);
 }
 
@@ -83,6 +86,19 @@ const struct verifier *sign_on_verifier(const struct sign_on *s, const char *nam
 	return NULL;
 }
 
+bool sign_on_lacks_names(const struct sign_on *s)
+{
+	return s->lacks_names;
+}
+
+struct offload_lane *sign_on_lane(const struct sign_on *s, const struct verifier *v)
+{
+	for (unsigned i = 0; i < s->verifier_count; i++)
+		if (s->verifiers[i] == v)
+			return s->lanes[i];
+	return NULL;
+}
+
 /* ---- making it */
 
 static const enum auth_scheme scheme_of[SIGN_ON_LIMIT] = {
@@ -101,7 +117,8 @@ static struct verifier *make_verifier(struct sign_on *s, const struct accounts_s
 	if (a->kind == ACCOUNTS_FILE)
 		return accounts_verifier_new(a->name, a->file);
 	if (!s->is_joined)
-		s->is_joined = windows_names_ask(&s->joined) == AUTH_OK;
+		s->is_joined = windows_names_ask_soon(&s->joined) == AUTH_OK;
+	s->lacks_names = !s->is_joined;
 	if (!s->is_joined)
 		log_event(LOG_WARNING,
 		          "accounts %s: winbind cannot be asked now; sign-ins that it should verify get a 503 until it can",
@@ -184,12 +201,19 @@ static int make_all(struct sign_on *s, const struct settings *settings)
 	name_ourselves(s);
 	s->verifiers = calloc(settings->accounts_count + 1, sizeof(*s->verifiers));
 	s->offers = calloc(settings->sign_on_count * WAYS + 1, sizeof(*s->offers));
-	if (!s->verifiers || !s->offers)
+	s->lanes = calloc(settings->accounts_count + 1, sizeof(*s->lanes));
+	if (!s->verifiers || !s->lanes || !s->offers)
 		return -ENOMEM;
 	for (; s->verifier_count < settings->accounts_count; s->verifier_count++) {
 		s->verifiers[s->verifier_count] = make_verifier(s, &settings->accounts[s->verifier_count]);
-		if (!s->verifiers[s->verifier_count])
+		struct verifier *v = s->verifiers[s->verifier_count];
+		if (!v)
 			return -ENOMEM;
+		s->lanes[s->verifier_count] = v->blocks ? lane_of_accounts(v->name) : lane_of(LANE_PASSWORDS);
+		if (!s->lanes[s->verifier_count]) {
+			s->verifier_count++;
+			return -ENOMEM;
+		}
 	}
 	s->offer_count = settings->sign_on_count * WAYS;
 	int error = 0;

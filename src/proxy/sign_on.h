@@ -19,5 +19,9 @@ const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const stru
 /* Whether somebody who signed in elsewhere on the connection has done so in a way that counts here too. */
 bool sign_on_accepts(const struct sign_on_settings *k, const struct identity *who);
 const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name);
+/* Whether winbind could not say what this machine is called when this was made: then it is worth making anew once it can. */
+bool sign_on_lacks_names(const struct sign_on *s);
+/* Where this verifier of it is asked, if it may wait. */
+struct offload_lane *sign_on_lane(const struct sign_on *s, const struct verifier *v);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "net/fiber.h"
-#include "net/offload.h"
 #include "proxy/exchange.h"
+#include "proxy/lanes.h"
 
 enum { LOOK_AGAIN_MS = 20, SAVING_MS = 5000 };
 
@@ -69,7 +69,7 @@ static int send_errand(struct exchange *x, const struct credentials *c, bool rec
 			lockout_unrecognized(c->fingerprint);
 		return -ENOMEM;
 	}
-	return offload(service_self()->process->secrets_lane, run_errand, e, errand_unref, deadline);
+	return offload(lane_of(LANE_SECRETS), run_errand, e, errand_unref, deadline);
 }
 
 /* What has to be written down is, also when the fiber has been told to end: then here, which is short. */

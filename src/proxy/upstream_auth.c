@@ -11,9 +11,9 @@
 #include "base/log.h"
 #include "http/hop.h"
 #include "net/fiber.h"
-#include "net/offload.h"
 #include "proxy/behalf_auth.h"
 #include "proxy/credentials.h"
+#include "proxy/lanes.h"
 #include "proxy/relay_auth.h"
 #include "proxy/turn.h"
 
@@ -208,7 +208,7 @@ static int next_token(struct attempt *a, struct stepping *s)
 		return 0;
 	}
 	ref_take(&s->ref);
-	return offload(service_self()->process->sign_in_lane, step_initiator, s, stepping_unref, a->deadline);
+	return offload(lane_of(LANE_TICKETS), step_initiator, s, stepping_unref, a->deadline);
 }
 
 /* Ours, or the user's. */

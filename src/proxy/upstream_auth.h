@@ -2,7 +2,7 @@
  * 12201.
  *
  * The handshake is made with a TRACE of our own that ends at the parent (Max-Forwards: 0), so that no request of a client is ever sent emptied, twice or
- * for nothing. Threads: the exchange's fiber; what may wait for a KDC goes to the sign-in lane. */
+ * for nothing. Threads: the exchange's fiber; what may wait for a KDC goes to the lane of tickets. */
 #ifndef FAIRLEAD_PROXY_UPSTREAM_AUTH_H
 #define FAIRLEAD_PROXY_UPSTREAM_AUTH_H
 

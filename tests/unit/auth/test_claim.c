@@ -15,12 +15,16 @@
 #include "base/encode.h"
 
 static char token[4096];
+static const struct verifier *asked;
 
 static const char *claimed(enum auth_scheme scheme, struct span token68)
 {
 	static struct claim c;
 	static char name[NAME_MOST + 1];
-	if (!claim_read(&(struct challenge){.scheme = scheme, .token = token68}, &c))
+	static const struct verifier local = {.name = "local", .domain = ""}, corp = {.name = "corp", .domain = "CORP"};
+	static const struct verifier *const both[] = {&local, &corp};
+	static const struct acceptor_policy policy = {.verifiers = both, .verifier_count = 2};
+	if (!claim_read(&(struct challenge){.scheme = scheme, .token = token68}, &policy, &c, &asked))
 		return "";
 	memcpy(name, c.user, c.n);
 	name[c.n] = '\0';
@@ -43,6 +47,11 @@ static void every_form_of_a_name_is_one(void **state)
 		assert_string_equal(by_basic(forms[i]), "alice");
 	assert_string_equal(by_basic("J\xc3\x9cRGEN"), "j\xc3\xbcrgen");
 	assert_string_equal(by_basic("bob"), "bob");
+	assert_string_equal(asked->name, "local");
+	assert_string_equal(by_basic("corp\\bob"), "bob");
+	assert_string_equal(asked->name, "corp");
+	assert_string_equal(by_basic("nowhere\\bob"), "bob");
+	assert_null(asked);
 	assert_string_equal(by_basic("@odd"), "@odd");
 }
 
