@@ -186,7 +186,6 @@ int credentials_load(const struct credentials_settings *s, const char *host, str
 	c->with.spn = spn;
 	c->with.keytab = s->keytab;
 	c->with.ccache = s->ccache;
-	c->generation = credentials_generation(s); /* before it is read: at worst a sign-in is made once too often */
 	int error = load_secret(s, c, secret, TEXT_MOST, why, n);
 	c->account = span_of(s->account);
 	c->fingerprint = lockout_fingerprint(c->account, c->secret);

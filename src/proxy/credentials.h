@@ -12,7 +12,6 @@ struct credentials {
 	struct initiator_credentials with; /* scheme is set by the user of it */
 	uint64_t fingerprint;              /* of account and secret, for the lock-out guard and the pool */
 	struct span account, secret; /* what that is of: as set; the password or hash as written, or the keytab's digest */
-	uint64_t generation;         /* of the file that the secret stood in: see credentials_generation() */
 	bool is_ticket;              /* somebody else's: nothing that could be guessed wrong */
 	struct identity *who;        /* counted: on whose behalf; NULL: our own */
 	char *text;                  /* account and secret, one block */

@@ -462,6 +462,8 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 {
 	struct attempt a = {
 		.x = x, .member = member, .conn = conn, .deadline = clock_after(worker_now(), x->settings->timeouts.sign_in)};
+	uint64_t generation = credentials_generation(
+		&x->route.upstream->credentials); /* before it is read: at worst a sign-in is made once too often */
 	char *why = arena_alloc(&x->arena, WHY);
 	*reason = END_PARENT_SIGN_IN_FAILED;
 	if (why)
@@ -484,7 +486,7 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 		enum outcome outcome = sign_in_by_any(&a, !unasked, error);
 		conclude(&a, outcome);
 		conn->signed_in = outcome == SIGNED_IN;
-		conn->generation = a.credentials.generation;
+		conn->generation = generation;
 		conn->signed_in_at = worker_now();
 		ok = a.keeps && (conn->signed_in || (outcome == NOT_ASKED && !unasked));
 		x->goes_unsigned = outcome == NOT_ASKED && !unasked && !a.keeps;
