@@ -101,13 +101,25 @@ static int load_basic(const struct exchange *x, struct credentials *c)
 	return error;
 }
 
-/* Our own account, which the domain allows to delegate, and the user's ticket to us. */
-static int load_ticket(const struct exchange *x, const char *host, struct credentials *c, char *why, size_t n)
+/* Our own account, which the domain allows to delegate. */
+static struct credentials_settings our_account(const struct exchange *x)
 {
 	struct credentials_settings ours = x->route.upstream->credentials;
 	bool secret = ours.keytab || ours.password_file || ours.systemd_credential;
 	if (!secret && x->settings->kerberos.on)
 		ours.keytab = x->settings->kerberos.keytab;
+	return ours;
+}
+
+uint64_t behalf_generation(const struct exchange *x)
+{
+	struct credentials_settings ours = our_account(x);
+	return x->behalf == BEHALF_KERBEROS ? credentials_generation(&ours) : 0;
+}
+
+static int load_ticket(const struct exchange *x, const char *host, struct credentials *c, char *why, size_t n)
+{
+	struct credentials_settings ours = our_account(x);
 	int error = credentials_load(&ours, host, c, why, n);
 	if (error)
 		return error;

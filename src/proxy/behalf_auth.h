@@ -17,6 +17,8 @@ void behalf_write_key(const struct exchange *x, struct buf *key);
 /* As credentials_load(), for this exchange's user. */
 MUST_CHECK int behalf_credentials(const struct exchange *x, const char *host, struct credentials *out, char *why,
                                   size_t n);
+/* Their generation as it is now; a password is in the pool's key already. */
+uint64_t behalf_generation(const struct exchange *x);
 /* The one scheme by which he is signed in. */
 const struct sign_on_list *behalf_schemes(const struct exchange *x);
 /* A head whose hop fields were dropped keeps the user's Basic, on a connection to a parent that takes it. */

@@ -453,8 +453,11 @@ static bool keep_basic(struct attempt *a)
 
 bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn)
 {
-	return !conn->signed_in || (worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age &&
-	                            conn->generation == credentials_generation(&x->route.upstream->credentials));
+	if (!conn->signed_in)
+		return true;
+	uint64_t generation = x->behalf ? behalf_generation(x) : credentials_generation(&x->route.upstream->credentials);
+	return conn->generation == generation &&
+	       worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age;
 }
 
 bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
