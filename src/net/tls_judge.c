@@ -5,7 +5,7 @@
 void tls_server_judge(const char *certificate, const char *key, const char *name, struct tls_findings *out)
 {
 	AUTO(tls_certificate) struct tls_certificate *c = NULL;
-	*out = (struct tls_findings){NULL};
+	*out = (struct tls_findings){.date = NULL};
 	ERR_clear_error();
 	int r = tls_certificate_new("", certificate, key, 0, &c, &out->unusable);
 	if (r != 0 && !out->unusable)
