@@ -18,6 +18,7 @@ import pytest
 import ntlm
 from lab.application import Application, SigningApplication
 from lab.curl import PASSWORDS
+from lab.curl import curl as through
 from lab.fairlead import sanitized
 from lab.processes import Process, free_port, wait_until
 from lab.site import Recorder, Site, authorization, local_accounts, request, sign_in_to_site
@@ -838,6 +839,20 @@ application inner {{ member "http://127.0.0.1:{inner.port}" {{ }} }}
             assert len(fields_of(seen, "Via")) >= 1
     with outer.connect() as c:
         assert c.ask(get()).status == 401
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_forward_proxies_in_front_of_a_site(publish, proxy_chain, hops):
+    """Who comes through a Fairlead that is named signs in once a connection; through one that is not, once a request. Nobody is mixed up."""
+    chain = proxy_chain(hops)
+    for intermediaries, sign_ins in (('intermediaries = {"127.0.0.1"}', 2), ("", 10)):
+        site = publish(f"sign-on = {{ntlm}}  {intermediaries}")
+        urls = [f"http://{HOST}:{site.port}/{i}" for i in range(5)]
+        for user in ("alice", "bob"):
+            answers = through(chain[0].url, urls, "--ntlm", "-u", f"{user}:{PASSWORDS[user]}")
+            assert [a.status for a in answers] == [200] * 5, answers
+            assert {json.loads(a.body)["user"] for a in answers} == {user}
+        assert site.fairlead.metric("sign_ins_total") == sign_ins
 
 
 def test_a_site_that_leads_to_itself_ends(publish, fairlead, accounts):

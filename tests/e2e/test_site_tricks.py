@@ -5,7 +5,9 @@ it gets is the one whose rule decided, however leniently it is read; and each fi
 
 import itertools
 import os
+import random
 import re
+import unicodedata
 import urllib.parse
 
 import pytest
@@ -59,10 +61,15 @@ def expect_one_message(seen):
     assert not [n for n in names if cgi_name(n) in ("proxy_authorization", "fairlead_exchange", "keep_alive")]
 
 
-HABITS = list(itertools.product((False, True), repeat=4))
+HABITS = list(itertools.product((False, True), repeat=5))
 
 
-def lenient(path, folds, cuts_parameters, cuts_dots, decodes_slashes):
+def fold(text):
+    """As Windows and Java compare names, at their worst: compatibility forms, case, the dotless i and its friends."""
+    return unicodedata.normalize("NFKC", text).casefold().replace("\u0131", "i").replace("\u0307", "")
+
+
+def lenient(path, folds, cuts_parameters, cuts_dots, decodes_slashes, decodes_twice):
     """The path as an application may understand it that takes nothing too exactly."""
     out = []
     path = path.split("?")[0]
@@ -70,21 +77,31 @@ def lenient(path, folds, cuts_parameters, cuts_dots, decodes_slashes):
         path = re.sub("%2[fF]", "/", path)
     for segment in path.split("/"):
         segment = segment.split(";")[0] if cuts_parameters else segment
-        segment = urllib.parse.unquote(segment, errors="replace").replace("\\", "/")
+        for _ in range(1 + decodes_twice):
+            segment = urllib.parse.unquote(segment, errors="replace")
         segment = segment.split(";")[0] if cuts_parameters else segment
         segment = segment.rstrip(". ") if cuts_dots and segment.strip(".") else segment
-        if segment == "..":
-            out[-1:] = []
-        elif segment not in ("", "."):
-            out.append(segment.lower().replace("\u0131", "i").replace("\u0307", "").replace("\u017f", "s") if folds else segment)
+        for piece in (fold(segment) if folds else segment).replace("\\", "/").split("/"):
+            if piece == "..":
+                out[-1:] = []
+            elif piece not in ("", "."):
+                out.append(piece)
     return "/" + "/".join(out) + "/"
 
 
-def expect_nothing_protected(path, protected, open_below=()):
+def habits_that_find_protected(path, protected, open_below=()):
+    found = []
     for habits in HABITS:
         understood = lenient(path, *habits)
-        inside = [p for p in protected if understood.startswith(p.lower() if habits[0] else p)]
-        assert not inside or any(understood.startswith(p) for p in open_below), (path, understood)
+        if any(understood.startswith(fold(p) if habits[0] else p) for p in protected) and \
+                not any(understood.startswith(p) for p in open_below):
+            found.append(habits)
+    return found
+
+
+def expect_nothing_protected(path, protected, open_below=()):
+    found = habits_that_find_protected(path, protected, open_below)
+    assert not found, (path, found[0], lenient(path, *found[0]))
 
 
 # ---- paths
@@ -202,6 +219,35 @@ def test_the_log_says_the_path_that_decided_and_faults_have_the_substatus_of_iis
             assert (int(row["sc-status"]), int(row["sc-substatus"])) == faults[decides], raw
         else:
             assert row["cs-uri-stem"] == handed, raw
+
+
+PIECES = ["secure", "SECURE", "public", "open", "a", "b", "c", "kiosk", "Mixed-Case", "mixed-case", "long-directory-name", "LONGDI~1",
+          "app.v2.1", "x", "..", ".", "...", "%2e", "%2E%2e", ".%2e", "/", "/", "/", "/", "//", "%2f", "%2F", "%5c", "\\", ";", ";x", ";x=/",
+          "%3b", "%20", "%09", "%00", "%c0%af", "%c0%ae", "%25", "%252e", "%252f", "%u002e", "%EF%BC%8F", "%EF%BC%8E", "%E2%80%A5",
+          "%C5%BFecure", "kios%E2%84%AA", "publ%C4%B1c", "%73ecure", "s%65cure", "%53ECURE", "%EF%BD%93ecure", "::$DATA", ":$i30:$INDEX_ALLOCATION",
+          "(S(x))", "~", "%7E1", "+", "%2B", "?", "&", "=", "%3F", "%23", "%C2%A0", "%E3%80%80", "%EF%B8%8F", "%CC%88", "%AD", "%C2%AD", "%E2%80%8B"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_path_thrown_together_at_random_reaches_what_is_protected(publish, application, seed):
+    site, rng = path_site(publish, application, "open"), random.Random(seed)
+    reached_in_all = would_fool = 0
+    c = site.connect()
+    for _ in range(2000):
+        raw = "/" + "".join(rng.choices(PIECES, k=rng.randrange(1, 9)))
+        found = habits_that_find_protected(raw, PROTECTED)
+        would_fool += bool(found) and HABITS[0] not in found
+        host = rng.choice(("site.lab.test", "slashes.lab.test"))
+        answer, reached = sent(site, application, c, request(raw, host))
+        assert answer.status in (200, 400, 401, 404), (raw, answer.start)
+        assert len(reached) == (answer.status == 200), raw
+        for seen in reached:
+            reached_in_all += 1
+            expect_nothing_protected(seen.uri, PROTECTED, ["/secure/open/"])
+            expect_ours_alone(seen, None, site)
+        if answer.closes:
+            c = site.connect()
+    assert reached_in_all > 100 and would_fool > 50, (reached_in_all, would_fool)
 
 
 # ---- fields, hosts, methods, bodies
