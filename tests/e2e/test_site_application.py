@@ -629,6 +629,35 @@ def readable(clients, n, seconds=5.0):
     return wait_until(look, f"{n} answers", seconds)
 
 
+# ---- a reload in the middle of it all
+
+def test_a_reload_leaves_what_is_under_way_and_who_is_signed_in(publish):
+    site = publish('sign-on = {ntlm}  directory "/later/" { }')
+    live, slow, alice = site.connect(), site.connect(), site.connect()
+    for c in (live, slow, alice):
+        assert sign_in_to_site(c, "alice", "/who", HOST).status == 200
+    assert live.ask(upgrade("/live", HOST)).status == 101
+    assert json.loads(read_frame(live)[1])["user"] == "alice"
+    n = 50 << 20
+    slow.send(get(f"/download/{n}"))
+    slow.until(b"\r\n\r\n")
+    more = site.fairlead.pieces["more"]
+    site.fairlead.write_settings(more=more.replace('"/later/" { }', '"/later/" { sign-on = {anonymous} }'))
+    assert site.ask(get("/later/")).status == 401
+    site.fairlead.reload()
+    site.fairlead.wait_metric("reloads_total", lambda count: count == 1)
+    assert who(site.ask(get("/later/")))["user"] == "-"
+    converse(live)
+    digest = hashlib.sha1()
+    for _ in range(50):
+        digest.update(slow.read(1 << 20))
+    assert digest.hexdigest() == pattern(n)
+    for c in (slow, alice):
+        assert who(c.ask(get()))["user"] == "alice"
+    for c in (live, slow, alice):
+        c.close()
+
+
 # ---- https to the application
 
 @pytest.fixture
