@@ -325,10 +325,10 @@ static const char *offered_text(struct attempt *a)
 	return b.n ? arena_printf(&a->x->arena, "it offers %.*s", SPAN_ARG(buf_span(&b))) : "it offers nothing";
 }
 
-/* Whether the answer is about our request as such, and not about a sign-in. */
+/* Whether the answer is about our request as such, and not about a sign-in. A HEAD may have reached a site that says 400 for reasons of its own. */
 static bool is_about_method(const struct attempt *a)
 {
-	return a->status == 400 || a->status == 405 || a->status == 501;
+	return (a->status == 400 && a->x->probe + 1 < PROBE_METHODS) || a->status == 405 || a->status == 501;
 }
 
 static bool change_method(struct attempt *a)
@@ -354,18 +354,26 @@ static enum outcome ask_first(struct attempt *a, int *error)
 	return NOT_ASKED;
 }
 
+/* A parent that minds our request may not have looked at the credentials that came along with it, all in one leg: it has not accepted them. */
+static enum outcome sign_in_once(struct attempt *a, enum auth_scheme scheme, int *error)
+{
+	unsigned legs = a->legs;
+	enum outcome outcome = sign_in_by(a, scheme, error);
+	return outcome == SIGNED_IN && a->legs == legs + 1 && is_about_method(a) ? NOT_ASKED : outcome;
+}
+
 /* By one scheme, with whichever request of ours the parent takes. */
 static enum outcome sign_in_by_probes(struct attempt *a, unsigned which, int *error)
 {
 	enum auth_scheme scheme = scheme_of(schemes_of(a->x)->items[which]);
-	enum outcome outcome = sign_in_by(a, scheme, error);
+	enum outcome outcome = sign_in_once(a, scheme, error);
 	while (outcome == NOT_ASKED && change_method(a)) {
 		if (!a->keeps) {
 			a->x->dial_again = true;
 			a->x->first_scheme = which;
 			return CLOSED;
 		}
-		outcome = sign_in_by(a, scheme, error);
+		outcome = sign_in_once(a, scheme, error);
 	}
 	if (outcome != NOT_ASKED || !is_about_method(a))
 		return outcome;

@@ -527,6 +527,29 @@ def test_a_parent_that_takes_no_trace_is_signed_in_to_by_another_request(child, 
         assert log.count("TRACE") <= 2 and log.count(taken) >= 2, log
 
 
+@pytest.mark.parametrize("password, status", [(PASSWORD, 200), ("wrong", 502)])
+def test_basic_is_accepted_by_who_has_looked_at_it(child, secret, page, password, status):
+    """A refusal of TRACE says nothing of the password: one that is wrong goes out once, however many ask."""
+    log = []
+
+    def script(wire):
+        while True:
+            request = wire.request()
+            basic = token68(request.get("Proxy-Authorization"), "Basic")
+            good = basic and base64.b64decode(basic).decode() == f"svc:{PASSWORD}"
+            log.append((request.method, basic is not None))
+            if request.method == "TRACE":
+                wire.send(STAYS.format(405))
+            else:
+                wire.send(ok("page") if good else 'HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+
+    with ScriptedOrigin(script) as parent:
+        proxy = child(parent.port, "basic", account="svc", file=secret(password), workers=1)
+        assert [proxy.ask(absolute(page)).status for _ in range(4)] == [status] * 4
+        assert log.count(("OPTIONS", True)) == 1 and ("GET", False) not in log
+        assert log.count(("GET", True)) == (4 if status == 200 else 0)
+
+
 def test_a_parent_that_takes_no_request_of_ours_is_said_so(child, page):
     log = []
     with ScriptedOrigin(lambda wire: methods(log, wire, TRACE=STAYS.format(405), OPTIONS=STAYS.format(405), HEAD=STAYS.format(405),
