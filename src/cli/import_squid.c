@@ -81,12 +81,10 @@ static void take_login(struct squid *s, struct span login)
 	struct buf *to = &s->credentials;
 	const char *colon = login.n ? memchr(login.p, ':', login.n) : NULL;
 	struct span name = span_make(login.p, colon ? (size_t)(colon - login.p) : login.n);
-	if (to->n || login.n == 0)
+	if (to->n || s->passes || login.n == 0)
 		return;
 	if (span_eq(name, SPAN("PASS")) || span_eq(name, SPAN("PASSTHRU"))) {
-		import_note(&s->notes, &s->lines,
-		            "login=%.*s: clients' own credentials are not relayed by this version: give an account",
-		            SPAN_ARG(name));
+		s->passes = true;
 	} else if (span_eq(name, SPAN("NEGOTIATE"))) {
 		buf_adds(to, "\tcredentials { scheme = {negotiate}  keytab = '/etc/krb5.keytab'");
 		add_setting(to, "account", colon ? span_make(colon + 1, login.n - name.n - 1) : SPAN("HTTP/proxy.example"));
@@ -330,6 +328,20 @@ static void add_access(struct squid *s, struct buf *to)
 	}
 }
 
+/* login=PASS: what clients say to a proxy is for the parent; where they sign in here, the users are signed in there. */
+static void add_passed_login(struct squid *s, struct buf *to)
+{
+	bool signs_in = s->signs_in && s->sign_on.n;
+	if (s->passes)
+		buf_addf(to, "\tcredentials { scheme = {%s} }\n", signs_in ? "on-behalf" : "relay");
+}
+
+/* A sign-in that is relayed has no way past the parent. */
+static bool goes_direct_too(const struct squid *s)
+{
+	return !s->never_direct && (!s->passes || (s->signs_in && s->sign_on.n));
+}
+
 static void compose(struct squid *s, struct buf *to)
 {
 	buf_addf(to, "# Made of %s (Squid) by fairlead import\n\n", s->lines.file);
@@ -343,9 +355,11 @@ static void compose(struct squid *s, struct buf *to)
 	buf_addf(to, "%s", buf_text(&s->general));
 	add_listens(s, to);
 	add_accounts(s, to);
-	if (s->peers)
-		buf_addf(to, "\nupstream parent {\n%s%s%s}\n", buf_text(&s->members), buf_text(&s->credentials),
-		         s->never_direct ? "" : "\tor-direct = true\n");
+	if (s->peers) {
+		buf_addf(to, "\nupstream parent {\n%s%s", buf_text(&s->members), buf_text(&s->credentials));
+		add_passed_login(s, to);
+		buf_addf(to, "%s}\n", goes_direct_too(s) ? "\tor-direct = true\n" : "");
+	}
 	buf_addf(to, "\n%s", buf_text(&s->routes));
 	if (s->peers)
 		buf_adds(to, "route { to = {'*'}  via = parent }\n");

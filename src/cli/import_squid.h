@@ -35,7 +35,7 @@ struct squid {
 	unsigned acl_count;
 	struct buf ports, listen_tls, members, credentials, clients, connect_ports, routes, access, general, notes;
 	struct buf sign_on, realm;
-	bool signs_in, clients_open, never_direct, peers_share, peer_tls, winbind, kerberos, basic_file;
+	bool signs_in, clients_open, never_direct, passes, peers_share, peer_tls, winbind, kerberos, basic_file;
 	unsigned peers, untranslated, untranslated_denials;
 };
 

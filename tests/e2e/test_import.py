@@ -145,6 +145,17 @@ http_port 3128
     assert errors(lab, text) == []
 
 
+@pytest.mark.parametrize("login", ["PASS", "PASSTHRU"])
+def test_squids_login_that_is_passed_on(lab, login):
+    text = imported(lab, "squid", f"cache_peer p.corp.example parent 8080 0 login={login}\nhttp_access allow all\n")
+    assert "credentials { scheme = {relay} }" in text and "or-direct" not in text and "sign-on" not in text
+    assert errors(lab, text) == []
+    signs_in = "auth_param basic program /usr/lib/squid/basic_ldap_auth\nacl staff proxy_auth REQUIRED\nhttp_access allow staff\n"
+    text = imported(lab, "squid", f"cache_peer p.corp.example parent 8080 0 login={login}\n{signs_in}")
+    assert "credentials { scheme = {on-behalf} }" in text and "sign-on = {basic}" in text
+    assert errors(lab, text) == []
+
+
 def test_lines_go_on_behind_a_backslash_and_keep_their_numbers(lab):
     text = imported(lab, "squid", """acl net src 10.0.0.0/8 \\
     192.168.0.0/16
