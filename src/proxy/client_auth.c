@@ -430,7 +430,8 @@ enum step authenticate(struct exchange *x)
 		return STEP_AUTHORIZE;
 	struct span value = head_value(&x->request, words_of(x)->credentials);
 	forget_if_stale(x);
-	if (value.p && !repeats_last_word(auth, value))
+	x->credentials_pass = value.p && is_published(x) && publish_passes_credentials(x, value);
+	if (value.p && !x->credentials_pass && !repeats_last_word(auth, value))
 		return use_credentials(x, value);
 	if (auth->who && !auth->in_doubt && !x->sign_on->per_request && counts_here(x, auth->who))
 		x->who = identity_ref(auth->who);

@@ -89,6 +89,7 @@ struct exchange {
 	const struct sign_on_settings *sign_on; /* how clients sign in here */
 	const struct acceptor_policy *policy;   /* what of it this client is offered; NULL: nothing */
 	struct place place;                     /* of a published site; its `site` is NULL where we are a proxy */
+	bool credentials_pass;                  /* they are of a scheme that is the application\'s business */
 	struct sign_in_leg leg;                 /* towards the site or, relayed, the parent */
 	struct relayed relayed;
 	enum behalf behalf;

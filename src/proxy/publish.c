@@ -44,11 +44,12 @@ enum end_reason note_broken_proxy(struct exchange *x)
 	if (!broken_proxy_note(way_to_site(x)))
 		return END_SITE_BROKEN_BY_PROXY;
 	addr_format(&x->client->from, false, at);
-	log_event(LOG_WARNING,
-	          "site %s: a proxy between %s and this site breaks sign-in by NTLM (Via: %.*s): %s. Remedies: a proxy that "
-	          "keeps connections, an exclusion for this site, or Basic over TLS (through-broken-proxy)",
-	          x->place.site->host, at, via.n ? (int)(via.n > 200 ? 200 : via.n) : 4, via.n ? via.p : "none",
-	          x->record.detail);
+	log_event(
+		LOG_WARNING,
+		"site %s: a proxy between %s and this site breaks sign-in by NTLM (Via: %.*s): %s. Remedies: a proxy that "
+		"keeps connections, an exclusion for this site, or Basic over TLS (through-broken-proxy)",
+		x->place.site->host, at, via.n ? (int)(via.n > 200 ? 200 : via.n) : 4, via.n ? via.p : "none",
+		x->record.detail);
 	return END_SITE_BROKEN_BY_PROXY;
 }
 
@@ -160,15 +161,22 @@ enum step identify_place(struct exchange *x)
 	return enter(x);
 }
 
-/* ---- AUTHORIZE */
-
-static bool wants_name(const struct directory_settings *d)
+static bool lets_anonymous_in(const struct directory_settings *d)
 {
 	for (unsigned i = 0; i < d->sign_on.schemes.count; i++)
 		if (d->sign_on.schemes.items[i] == SIGN_ON_ANONYMOUS)
-			return d->users.count || d->groups.count;
-	return true;
+			return d->users.count == 0 && d->groups.count == 0;
+	return false;
 }
+
+bool publish_passes_credentials(const struct exchange *x, struct span credentials)
+{
+	struct challenge c;
+	return x->place.directory->application && lets_anonymous_in(x->place.directory) &&
+	       credentials_parse(credentials, &c) && (c.scheme == SCHEME_BEARER || c.scheme == SCHEME_DIGEST);
+}
+
+/* ---- AUTHORIZE */
 
 static enum end_reason why_unnamed(struct exchange *x)
 {
@@ -183,7 +191,7 @@ enum step authorize_place(struct exchange *x)
 	const struct directory_settings *d = x->place.directory;
 	bool named = d->users.count || d->groups.count;
 	if (!x->who)
-		return wants_name(d) ? challenge_client(x, why_unnamed(x)) : STEP_CHOOSE_ROUTE;
+		return lets_anonymous_in(d) ? STEP_CHOOSE_ROUTE : challenge_client(x, why_unnamed(x));
 	if (named && !access_names(&d->users, &d->groups, &x->user)) {
 		COUNT(access_denied_total);
 		return challenge_client(x, END_SITE_ACCESS_DENIED);

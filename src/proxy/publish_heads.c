@@ -61,7 +61,8 @@ void publish_drop_forged(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->request.count; i++) {
 		struct field *f = &x->request.fields[i];
-		bool consumed = x->policy && (f->id == FIELD_AUTHORIZATION || name_is(field_name(f), "authorization"));
+		bool ours = x->policy && !x->credentials_pass;
+		bool consumed = ours && (f->id == FIELD_AUTHORIZATION || name_is(field_name(f), "authorization"));
 		if (consumed || publish_is_forged(field_name(f)))
 			f->dropped = true;
 	}

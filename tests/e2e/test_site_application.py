@@ -137,6 +137,22 @@ def test_anonymous_users_have_no_name_and_directories_decide(publish):
         assert who(c.ask(get()))["user"] == "-", "where nobody is asked nobody is told"
 
 
+@pytest.mark.parametrize("credentials", ["Bearer abc.def", 'Digest username="x"'])
+def test_where_anonymous_may_come_in_credentials_of_the_application_s_own_pass(publish, credentials):
+    site = publish('sign-on = {anonymous, ntlm}  directory "/in/" { sign-on = {ntlm} }')
+    with site.connect() as c:
+        seen = who(c.ask(get(fields=f"Authorization: {credentials}\r\n")))
+        assert fields_of(seen, "Authorization") == [credentials] and seen["user"] == "-"
+        assert c.ask(get("/in/x", fields=f"Authorization: {credentials}\r\n")).status == 401
+
+
+def test_a_token_that_could_sign_a_connection_in_never_passes_where_we_sign_in(publish):
+    site = publish("sign-on = {anonymous, ntlm}")
+    for scheme in ("NTLM", "Negotiate", "Kerberos", "Nego2", "X-Other"):
+        answer = site.ask(get(fields=authorization(scheme, ntlm.type1())))
+        assert answer.status == 401, scheme
+
+
 # ---- the application signs them in itself
 
 def ntlm_curl(site, signing, user, paths, *options):
