@@ -303,6 +303,34 @@ def test_a_lost_connection_ends_the_clients(relaying, page):
         assert [kind for kind, _ in seen] == [1, 3]
 
 
+def ntlm_then_closes(w):
+    for which in (1, 3):
+        assert kind_of(w.request()) == which
+        w.send(challenge_of() if which == 1 else ok("welcome"))
+    w.request()
+
+
+def basic_then_closes(w):
+    w.request()
+    w.send(ok("welcome"))
+    w.request()
+
+
+@pytest.mark.parametrize("parent", [ntlm_then_closes, basic_then_closes])
+def test_a_request_is_not_said_again_elsewhere(relaying, page, parent):
+    """The parent closes instead of answering: over another connection the request would be nobody's."""
+    seen = []
+    with ScriptedOrigin(parent, count_nobody(seen)) as parent_proxy:
+        with relaying(parent_proxy.port, workers=1).connect() as c:
+            if parent is ntlm_then_closes:
+                assert sign_in_to_proxy(c, page, "alice").body == b"welcome"
+            else:
+                assert c.ask(absolute(page, fields=proxy_basic("alice", "Secret1"))).body == b"welcome"
+            with pytest.raises(Closed):
+                c.ask(absolute(page, "/private"))
+        assert seen == []
+
+
 def test_a_fresh_token_on_the_old_connection_begins_anew(relaying, page):
     with ScriptedOrigin(lets_in(None), lets_in(ok("page"))) as parent:
         proxy = relaying(parent.port, workers=1)
