@@ -372,6 +372,7 @@ MESSAGES = """site a.test {
     sign-on = {anonymous}
     application = app
 }
+limits { field = 64KB }
 """
 
 
