@@ -7,6 +7,7 @@
 #include "net/stream_file.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -200,8 +201,21 @@ static int send_copied(struct sending *f)
 	return r;
 }
 
+/* Between a head and the file behind it, and between the kernel's own portions of the file, an acknowledgement may come in; with
+ * TCP_NODELAY it would send what does not fill a segment yet. MSG_MORE does not last that long. */
+static void cork(struct stream *s, int on)
+{
+	setsockopt(s->watch.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+}
+
 int stream_send_file(struct stream *s, struct span head, const struct file_part *part)
 {
 	struct sending f = {.to = s, .head = head, .part = part, .at = part->from, .left = part->length};
-	return s->tls || head.n + part->length <= LENT_SIZE ? send_copied(&f) : send_plain(&f);
+	if (s->tls || head.n + part->length <= LENT_SIZE)
+		return send_copied(&f);
+	cork(s, 1);
+	int r = send_plain(&f);
+	if (stream_is_open(s))
+		cork(s, 0);
+	return r;
 }

@@ -8,7 +8,7 @@
 #include "proxy/error_page.h"
 #include "proxy/forward.h"
 
-enum { PAGE_MOST = 1 << 20, LINGER_MS = 2000, LINGER_BYTES = 1 << 18 };
+enum { PAGE_MOST = 1 << 20, LINGER_MS = 2000, LINGER_BYTES = 1 << 18, JUST_SENT_MS = 1000, JUST_SENT_MOST = 1 << 20 };
 
 /* A leg of a sign-in needs its connection. */
 static bool is_leg(const struct exchange *x)
@@ -246,6 +246,12 @@ static enum step pieces_failed(struct exchange *x, int error)
 	return cut_with(x, error == -ECANCELED ? END_DRAINING : END_CLIENT_CLOSED, error);
 }
 
+/* What was sent a moment ago is still in memory, and need not be looked for there. */
+static bool was_just_sent(const struct responder_answer *answer, uint64_t length)
+{
+	return answer->whole_sent && length <= JUST_SENT_MOST && worker_now() - *answer->whole_sent < JUST_SENT_MS;
+}
+
 /* `text` and a part of the file behind it. It may take long, so nothing is held for it but what is small. */
 static int write_part(struct exchange *x, const struct responder_answer *answer, const struct answer_piece *p,
                       struct lent *l, struct buf *text)
@@ -253,15 +259,18 @@ static int write_part(struct exchange *x, const struct responder_answer *answer,
 	struct file_part part = {.fd = answer->file,
 	                         .from = p->from,
 	                         .length = p->length,
-	                         .lane = service_self()->process->disk_lane,
+	                         .lane = was_just_sent(answer, p->length) ? NULL : service_self()->process->disk_lane,
 	                         .idle_ms = x->settings->timeouts.write};
 	struct span copy = arena_dup(&x->arena, buf_span(text));
 	if (text->n && !copy.p)
 		return -ENOMEM;
 	lent_give_back(l);
 	int error = stream_send_file(&x->client->stream, copy, &part);
-	if (error == 0)
-		error = lent_take(l);
+	if (error)
+		return error;
+	if (answer->whole_sent && part.lane)
+		*answer->whole_sent = worker_now();
+	error = lent_take(l);
 	buf_over(text, l->p, l->size);
 	return error;
 }

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "config/settings.h"
 #include "http/head.h"
 #include "proxy/end_reason.h"
@@ -55,6 +56,8 @@ struct responder_answer {
 	unsigned piece_count;
 	uint64_t length; /* of all pieces, which are none for HEAD */
 	int file;        /* for pieces without text */
+	mono_ms *
+		whole_sent; /* when the one piece was last sent, and so was in memory: kept for the next answer with it; NULL: not known */
 	/* Or the page of an end reason (with `fields`), and what the log should say of it. */
 	enum end_reason end; /* END_OK: the answer is above */
 	int error;           /* -errno behind it, or 0 */

@@ -15,6 +15,7 @@ enum {
 	KEY_MOST = 2 * PATH_MAX + 2,
 	IDLE_MS = 5000,
 	SWEEP_MS = 2500,
+	SEEN_MS = 10, /* several requests in a row ask a descriptor once */
 };
 
 struct root {
@@ -86,11 +87,16 @@ static void touch(struct file_cache *c, struct open_file *f, mono_ms now)
 	list_push(&c->used, &f->link);
 }
 
-/* An open descriptor is asked each time: what was written into it since would be sent under the old head. Content in memory
- * is one with its head. */
-static bool is_current(const struct file_cache *c, const struct open_file *f, mono_ms now)
+/* An open descriptor is asked, too, and almost each time: what was written into it since would be sent under the old head.
+ * Content in memory is one with its head. */
+static bool is_current(const struct file_cache *c, struct open_file *f, mono_ms now)
 {
-	return now - f->checked < c->limits.valid_ms && (f->fd < 0 || open_file_is_same(f));
+	if (now - f->checked >= c->limits.valid_ms)
+		return false;
+	if (f->fd < 0 || now - f->seen < SEEN_MS)
+		return true;
+	f->seen = now;
+	return open_file_is_same(f);
 }
 
 /* ---- Roots */
@@ -219,12 +225,12 @@ static int settle(struct file_cache *c, struct span key, int result, struct open
 	}
 	if (old && !old->unsettled && file_stamp_eq(&old->stamp, &file->stamp)) {
 		open_file_unref(file);
-		old->checked = now;
+		old->checked = old->seen = now;
 		touch(c, old, now);
 		*out = open_file_ref(old);
 		return 0;
 	}
-	file->checked = file->used = now;
+	file->checked = file->used = file->seen = now;
 	keep(c, file);
 	*out = file;
 	return 0;

@@ -1,7 +1,7 @@
 /* The files that a worker has lately served, by folder and path: small ones with their content, others open.
  *
  * What is remembered is believed for a moment (`valid_ms`) and then asked again: a file that was replaced is seen at most so
- * much later, and an open one at the next request for it. What nobody asks for is given up within seconds, so that a
+ * much later, what is written into an open one at once. What nobody asks for is given up within seconds, so that a
  * deleted file does not hold its disk.
  *
  * Owner: one worker's. Threads: that one; waiting for a disk is done on the lane's threads. */

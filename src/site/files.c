@@ -93,6 +93,7 @@ static void hand_over(const struct responder_request *request, struct file_answe
 	answer->piece_count = a->count;
 	answer->length = a->length;
 	answer->file = a->file ? a->file->fd : -1;
+	answer->whole_sent = a->outcome == FILE_WHOLE && answer->file >= 0 ? &a->file->whole_sent : NULL;
 	answer->may_be_kept = true;
 	if (!is_for_all(request->place->directory))
 		buf_add(&answer->fields, SPAN("Cache-Control: private\r\n"));

@@ -109,8 +109,12 @@ static struct open_file *block_new(const struct file_wish *wish, const struct st
 	struct open_file *f = malloc(memory);
 	if (!f)
 		return NULL;
-	*f = (struct open_file){
-		.users = 1, .fd = -1, .size = (uint64_t)st->st_size, .stamp = stamp_of(st), .memory = memory};
+	*f = (struct open_file){.users = 1,
+	                        .fd = -1,
+	                        .whole_sent = INT64_MIN / 2,
+	                        .size = (uint64_t)st->st_size,
+	                        .stamp = stamp_of(st),
+	                        .memory = memory};
 	list_init(&f->link);
 	char *at = (char *)(f + 1);
 	f->key = span_make(at, wish->key.n);

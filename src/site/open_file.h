@@ -26,13 +26,15 @@ struct open_file {
 	struct span type;
 	struct validators validators;
 	struct file_stamp stamp;
-	bool unsettled; /* written a moment ago: it may change without its stamp's changing */
+	mono_ms whole_sent; /* when all of it was last sent; long ago: not yet */
+	bool unsettled;     /* written a moment ago: it may change without its stamp's changing */
 
 	/* The cache's: see file_cache.h. */
 	struct span key;
 	struct link link;
-	size_t memory; /* bytes of this block */
-	mono_ms checked, used;
+	size_t memory;         /* bytes of this block */
+	mono_ms checked, used; /* looked for by its name; asked for */
+	mono_ms seen;          /* the descriptor was asked whether it is the same */
 };
 
 struct file_wish {

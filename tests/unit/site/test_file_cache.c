@@ -81,8 +81,9 @@ static void large_ones_are_kept_open(void **state)
 	assert_true(f->fd >= 0 && !f->content.p && f->size == 101);
 	assert_ptr_equal(f, again);
 	open_file_unref(f);
-	/* Written into: seen at once, although it would be believed for a minute. */
+	/* Written into: seen at once, although its name would be believed for a minute. */
 	folder_write("big", bytes, 100);
+	usleep(20000);
 	f = find("big");
 	assert_ptr_not_equal(f, again);
 	assert_int_equal(f->size, 100);
