@@ -170,7 +170,7 @@ static const struct setting upstream_rows[] = {
 	SETTING("or-direct", BOOL, upstream_settings, or_direct, "false",
             "Whether requests go direct when no member answers."),
 	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
-           "At most so many connections to each member; 0 for no limit."),
+           "At most so many connections to each member, yet one for each worker; 0 for no limit."),
 	NUMBER(
 		"probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
 		"A member that failed is left out and tried in the background so often, until it answers; 0s: it is left out "
@@ -196,7 +196,7 @@ static const struct setting application_rows[] = {
             "A path that every member is asked for now and then; one that answers with an error gets no requests until "
             "it answers well. Without it a connection is enough."),
 	NUMBER("connections", COUNT, upstream_settings, connections, 0, 1000000, "0",
-           "At most so many connections to each member; 0 for no limit."),
+           "At most so many connections to each member, yet one for each worker; 0 for no limit."),
 	NUMBER("probe", TIME, upstream_settings, probe, 0, HOUR, "5s",
            "How often members are asked for health, and those that failed are tried in the background; 0s: never."),
 	NUMBER("probe-timeout", TIME, upstream_settings, probe_timeout, 10, MINUTE, "3s",

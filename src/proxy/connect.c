@@ -161,11 +161,13 @@ static bool needs_fresh(const struct exchange *x)
 	return x->leg.bound || x->relayed.credentials || x->upgrade || x->retried || x->request.method == METHOD_CONNECT;
 }
 
-/* This worker's share of the connections that a member may be given. 0: no limit. */
+/* This worker's share of the connections that a member may be given: all together make up what is set, but nobody's clients are left without any.
+ * 0: no limit. */
 static unsigned quota(const struct exchange *x, const struct member_settings *member)
 {
-	unsigned most = member ? x->route.upstream->connections : 0;
-	return most ? (most + x->settings->workers - 1) / x->settings->workers : 0;
+	unsigned most = member ? x->route.upstream->connections : 0, workers = x->settings->workers;
+	unsigned share = most / workers + (worker_index() < most % workers);
+	return most && share == 0 ? 1 : share;
 }
 
 /* One signed in with a secret that has changed since, or too long ago, ends here. */
