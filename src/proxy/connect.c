@@ -263,7 +263,7 @@ static void note_refusal(struct exchange *x, unsigned at, enum end_reason reason
 	if (!first->hop.p)
 		*first = (struct refusal){reason, error, x->record.detail, span_of(u->members[at].address)};
 	x->member_refused = true;
-	x->parent_asked = x->goes_unsigned = false;
+	x->parent_asked = x->goes_unsigned = x->asked_first = x->parent_challenges = false;
 	x->probe = x->first_scheme = 0;
 	if (reason != END_PARENT_SIGN_IN_HELD)
 		member_refused(x->lease->edition->members[u->index], at, reason == END_PARENT_REFUSED_US, worker_now());

@@ -115,6 +115,8 @@ struct exchange {
 	bool parent_asked; /* a 407 came on a connection that was not signed in, because nobody had asked before */
 	bool goes_unsigned;  /* the parent did not ask, and closed: the next connection is used without a sign-in */
 	unsigned char probe; /* which request of our own the parent takes: see upstream_auth.c */
+	bool asked_first;       /* whether it wants a sign-in at all */
+	bool parent_challenges; /* requests of our own: what it lets pass it has looked at */
 	bool member_refused; /* our sign-in, in this exchange: another is tried */
 	const struct responder *responder;
 

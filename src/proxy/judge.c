@@ -129,6 +129,10 @@ static enum step judge_407(struct exchange *x)
 			"listeners without sign-on");
 	if (!upstream_signs_in(x->route.upstream))
 		return end_with(x, END_PARENT_WANTS_SIGN_IN, 0, NULL);
+	if (x->conn->on_trial) {
+		upstream_end_trial(x, false);
+		return end_with(x, END_PARENT_REFUSED_US, 0, NULL);
+	}
 	x->parent_asked = true;
 	if (may_start_over(x))
 		return start_over(x);
@@ -150,6 +154,8 @@ enum step judge_answer(struct exchange *x)
 	body_reader_init(&x->response_body, &x->response_framing);
 	if (h->status == 407 && !x->relayed.on)
 		return judge_407(x);
+	if (x->conn->on_trial)
+		upstream_end_trial(x, true);
 	hop_drop_response(h);
 	relay_keep_challenges(x);
 	if (x->request.method == METHOD_CONNECT && !x->relayed.on)

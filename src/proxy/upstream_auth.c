@@ -115,6 +115,7 @@ static int read_answer_head(struct attempt *a, enum auth_scheme scheme, struct f
 	}
 	framing_of_response(&h, a->x->probe == PROBE_METHODS - 1 ? METHOD_HEAD : METHOD_TRACE, framing);
 	a->status = h.status;
+	a->x->parent_challenges |= h.status == 407;
 	a->keeps = framing->keep_alive;
 	read_offers(a, &h, scheme);
 	return 0;
@@ -354,6 +355,23 @@ static enum outcome ask_first(struct attempt *a, int *error)
 	return NOT_ASKED;
 }
 
+/* Basic is proven by being sent, so it is asked for first: else a 200 might mean that nobody looked at it. NOT_OFFERED: go on with it. */
+static enum outcome ask_for_basic(struct attempt *a, unsigned which, int *error)
+{
+	struct exchange *x = a->x;
+	if (x->asked_first || x->parent_challenges || x->behalf)
+		return NOT_OFFERED;
+	x->asked_first = true;
+	enum outcome outcome = ask_first(a, error);
+	if (outcome == FAILED)
+		return FAILED;
+	if (a->keeps)
+		return NOT_OFFERED;
+	x->dial_again = true;
+	x->first_scheme = which;
+	return CLOSED;
+}
+
 /* A parent that minds our request may not have looked at the credentials that came along with it, all in one leg: it has not accepted them. */
 static enum outcome sign_in_once(struct attempt *a, enum auth_scheme scheme, int *error)
 {
@@ -366,7 +384,10 @@ static enum outcome sign_in_once(struct attempt *a, enum auth_scheme scheme, int
 static enum outcome sign_in_by_probes(struct attempt *a, unsigned which, int *error)
 {
 	enum auth_scheme scheme = scheme_of(schemes_of(a->x)->items[which]);
-	enum outcome outcome = sign_in_once(a, scheme, error);
+	enum outcome outcome = scheme == SCHEME_BASIC ? ask_for_basic(a, which, error) : NOT_OFFERED;
+	if (outcome != NOT_OFFERED || (scheme == SCHEME_BASIC && a->x->parent_challenges && a->legs && !a->offers[scheme]))
+		return outcome;
+	outcome = sign_in_once(a, scheme, error);
 	while (outcome == NOT_ASKED && change_method(a)) {
 		if (!a->keeps) {
 			a->x->dial_again = true;
@@ -412,13 +433,34 @@ static enum outcome sign_in_by_any(struct attempt *a, bool ask, int *error)
 	return outcome;
 }
 
+static void say_refused(const struct upstream_settings *u, const char *member)
+{
+	log_event(LOG_ERROR,
+	          "parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
+	          u->name, member, u->credentials.account ? u->credentials.account : "(ticket)");
+}
+
+void upstream_end_trial(struct exchange *x, bool accepted)
+{
+	struct credentials c = {.fingerprint = x->conn->on_trial};
+	x->conn->on_trial = 0;
+	turn_end(x, &c, accepted ? LOCKOUT_ACCEPTED : LOCKOUT_REFUSED);
+	if (accepted)
+		return;
+	COUNT(parent_sign_ins_failed_total);
+	say_refused(x->route.upstream, x->conn->server->name);
+}
+
 static void conclude(struct attempt *a, enum outcome outcome)
 {
 	bool of_user = outcome == REFUSED && a->x->behalf;
 	bool refused = outcome == REFUSED_BY_KDC || (outcome == REFUSED && a->x->behalf != BEHALF_KERBEROS);
 	enum lockout_outcome told = outcome == SIGNED_IN ? LOCKOUT_ACCEPTED : refused ? LOCKOUT_REFUSED : LOCKOUT_UNDECIDED;
 	const struct upstream_settings *u = a->x->route.upstream;
-	turn_end(a->x, &a->credentials, told);
+	if (outcome == SIGNED_IN && a->conn->scheme == SCHEME_BASIC && !a->x->behalf && !a->x->parent_challenges)
+		a->conn->on_trial = a->credentials.fingerprint;
+	else
+		turn_end(a->x, &a->credentials, told);
 	if (outcome == SIGNED_IN)
 		COUNT(parent_sign_ins_total);
 	else
@@ -427,10 +469,7 @@ static void conclude(struct attempt *a, enum outcome outcome)
 		log_event(LOG_WARNING, "parent %s (%s) refused the user %s, for whom we signed in: error 12201 for him",
 		          u->name, a->member->address, a->x->who->shown);
 	else if (outcome == REFUSED)
-		log_event(
-			LOG_ERROR,
-			"parent %s (%s) refused our credentials for account %s: error 12201 for its users; correct the secret",
-			u->name, a->member->address, u->credentials.account ? u->credentials.account : "(ticket)");
+		say_refused(u, a->member->address);
 	if (outcome == REFUSED_BY_KDC)
 		log_event(
 			LOG_ERROR,

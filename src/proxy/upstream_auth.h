@@ -13,6 +13,8 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
                       enum end_reason *reason, int *error);
 /* Whether a connection from the pool may still be used: not if the secret has changed since it was signed in, or it is too old. */
 bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn);
+/* The first answer to a request that carried Basic which nobody had asked us for: it says whether our secret was accepted. */
+void upstream_end_trial(struct exchange *x, bool accepted);
 /* Whether this upstream has credentials of ours. */
 bool upstream_signs_in(const struct upstream_settings *u);
 

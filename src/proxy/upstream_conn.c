@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/counters.h"
+#include "proxy/lockout.h"
 #include "proxy/pin.h"
 #include "proxy/service.h"
 #include "proxy/upstream_pool.h"
@@ -31,6 +32,8 @@ void upstream_conn_end(struct upstream_conn *conn)
 	COUNT_ADD(server_connections, -1);
 	if (stream_is_open(&conn->stream))
 		stream_close(&conn->stream);
+	if (conn->on_trial && lockout_tell(conn->on_trial, LOCKOUT_UNDECIDED, worker_now())) /* no answer came */
+		lockout_save(conn->on_trial, service_self()->lease->settings->state_directory);
 	if (conn->authorization) {
 		explicit_bzero(conn->authorization, strlen(conn->authorization));
 		free(conn->authorization);

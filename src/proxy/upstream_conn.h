@@ -26,8 +26,10 @@ struct upstream_conn {
 	uint64_t generation; /* of the secret that was used for that */
 	mono_ms signed_in_at;
 	unsigned char scheme; /* enum auth_scheme of that */
-	char *authorization;  /* a whole field line to send with every request: Basic; NULL: none. Wiped at the end */
-	struct addr addr;     /* whom it is connected to */
+	uint64_t
+		on_trial; /* the secret, if nothing but the first answer will say whether it was accepted; 0: it is known */
+	char *authorization; /* a whole field line to send with every request: Basic; NULL: none. Wiped at the end */
+	struct addr addr;    /* whom it is connected to */
 };
 
 /* A shell without a connection, for dial(). NULL without memory. Holds a reference on the server. */

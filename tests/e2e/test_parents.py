@@ -550,6 +550,34 @@ def test_basic_is_accepted_by_who_has_looked_at_it(child, secret, page, password
         assert log.count(("GET", True)) == (4 if status == 200 else 0)
 
 
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+@pytest.mark.parametrize("send", ["always", "when-asked"])
+def test_basic_that_only_the_request_itself_tries(child, secret, page, password, send):
+    """The parent lets everybody TRACE: that is no word on our password, which a rush of clients must not carry to it again and again."""
+    log = []
+
+    def script(wire):
+        while True:
+            request = wire.request()
+            basic = token68(request.get("Proxy-Authorization"), "Basic")
+            good = basic and base64.b64decode(basic).decode() == f"svc:{PASSWORD}"
+            if request.method == "GET":
+                log.append(basic is not None)
+                time.sleep(0.05)
+            wire.send(ok("page") if good or request.method == "TRACE" else
+                      'HTTP/1.1 407 X\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n')
+
+    with ScriptedOrigin(script) as parent:
+        proxy = child(parent.port, "basic", account="svc", file=secret(password), send=send, workers=2)
+        statuses = storm(proxy, page, 16, 2)
+        if password == PASSWORD:
+            assert statuses == [200] * 32
+        else:
+            assert set(statuses) == {502} and log.count(True) == 1, (statuses, log)
+            must_be_12201(proxy.ask(absolute(page)), "parent-sign-in-held")
+            assert {r["x-end"] for r in proxy.log(33)} == {"parent-refused-us", "parent-sign-in-held"}
+
+
 def test_a_parent_that_takes_no_request_of_ours_is_said_so(child, page):
     log = []
     with ScriptedOrigin(lambda wire: methods(log, wire, TRACE=STAYS.format(405), OPTIONS=STAYS.format(405), HEAD=STAYS.format(405),
