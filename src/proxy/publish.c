@@ -37,11 +37,14 @@ enum end_reason note_broken_proxy(struct exchange *x)
 {
 	char at[ADDR_TEXT];
 	struct span via = head_value(&x->request, FIELD_VIA);
+	bool closes = !x->request_framing.keep_alive;
 	COUNT(sign_ins_broken_by_proxy_total);
-	x->record.detail = x->request_framing.keep_alive
-	                       ? "the messages of one sign-in do not all come over one connection"
-	                       : "whoever stands in between ends its connection to this site with each request";
-	if (!broken_proxy_note(way_to_site(x)))
+	x->record.detail = closes ? "whoever stands in between ends its connection to this site with each request"
+	                          : "the messages of one sign-in do not all come over one connection";
+	if (closes && !via.p && !head_has(&x->request, FIELD_AUTHORIZATION)) /* perhaps just an old client */
+		return END_SITE_BROKEN_BY_PROXY;
+	/* Who closes says so each time, and others at that address may be better off. */
+	if (!broken_proxy_note(closes ? ~way_to_site(x) : way_to_site(x)))
 		return END_SITE_BROKEN_BY_PROXY;
 	addr_format(&x->client->from, false, at);
 	log_event(

@@ -32,8 +32,12 @@ def node():
 
 def drive(node, program, env=None, prefix=(), **options):
     """Runs a driver with the packages in `node`; gives what it printed."""
-    shutil.copy(f"{HERE}/{program}", node)
-    done = subprocess.run([*prefix, "node", f"{node}/{program}", json.dumps(options)], cwd=node, capture_output=True, text=True, timeout=120,
+    with open(f"{HERE}/{program}", "rb") as f:  # other versions of it may run from the same folder just now
+        copy = f"{node}/{hashlib.sha256(f.read()).hexdigest()[:12]}-{program}"
+    if not os.path.exists(copy):
+        shutil.copy(f"{HERE}/{program}", f"{copy}.{os.getpid()}")
+        os.rename(f"{copy}.{os.getpid()}", copy)
+    done = subprocess.run([*prefix, "node", copy, json.dumps(options)], cwd=node, capture_output=True, text=True, timeout=120,
                           env={**os.environ, "KRB5CCNAME": "/nonexistent", **(env or {})})
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

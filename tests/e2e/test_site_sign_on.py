@@ -358,6 +358,20 @@ def test_where_the_other_scheme_cannot_be_offered_the_page_names_the_proxy(publi
     assert answer.status == 401 and "site-broken-by-proxy" in answer.body
 
 
+def test_an_old_client_is_told_why_and_others_at_its_address_are_not_concerned(published):
+    site = published(settings="through-broken-proxy = {basic}  basic-without-tls = true")
+    old = lambda path, fields="": site.ask(path, fields, version="1.0")
+    assert schemes(old("/ntlm/")) == ["Basic"] and old("/ntlm/", basic("alice")).status == 200
+    assert schemes(old("/ntlm/", "Connection: keep-alive\r\n")) == ["NTLM"], "it may sign in by that"
+    for _ in range(3):
+        assert schemes(old("/ntlm/", begin())) == ["Basic"]
+        assert schemes(site.ask("/ntlm/")) == ["NTLM"]
+    plain = published()
+    answer = plain.ask("/ntlm/", version="1.0")
+    assert answer.status == 401 and schemes(answer) == [] and b"site-broken-by-proxy" in answer.body
+    assert "breaks sign-in" not in plain.fairlead.events(), "a check by some monitor is nobody's alarm"
+
+
 def test_a_last_leg_without_the_first_names_the_proxy(published):
     site = published(settings="through-broken-proxy = {basic}  basic-without-tls = true")
     via = "Via: 1.1 loses-connections\r\n"

@@ -166,9 +166,9 @@ site "{HOST}" {{
         with open(self.certificate) as f:
             return b"tls-server-end-point:" + hashlib.sha256(ssl.PEM_cert_to_DER_cert(f.read())).digest()
 
-    def ask(self, path, fields="", tls=False):
+    def ask(self, path, fields="", tls=False, version="1.1"):
         with self.connect(tls) as c:
-            return c.ask(get(path, fields))
+            return c.ask(get(path, fields).replace("HTTP/1.1", f"HTTP/{version}", 1))
 
     # What it wrote
     def log(self, at_least=1, seconds=5.0):
