@@ -2,6 +2,8 @@
  * than the one whose rule decided. */
 #include <stdlib.h>
 
+#include "base/encode.h"
+
 #include "../unit/site/applications.h"
 #include "../unit/site/path_table.h"
 
