@@ -29,6 +29,16 @@ static void client_end(struct client *client)
 	free(client);
 }
 
+/* Whose connection it is: what it says of those behind it is believed of this address, not of the balancer that brought it. */
+static void come_from(struct client *client, const struct addr *source)
+{
+	struct lease *lease = lease_take();
+	const struct listen_settings *listen = service_listen_settings(lease, client->port);
+	client->from = *source;
+	client->intermediary = listen && access_is_intermediary(listen, source);
+	lease_drop(lease);
+}
+
 /* The PROXY protocol's header, from balancers that are named. It is looked at before it is taken, since what follows may be TLS. 0, or -errno:
  * the connection ends. */
 static int read_proxy_header(struct client *client, mono_ms deadline)
@@ -52,7 +62,7 @@ static int read_proxy_header(struct client *client, mono_ms deadline)
 			return -EPROTO;
 		}
 		if (!header.local)
-			client->from = header.source;
+			come_from(client, &header.source);
 		client->proxy_header = false;
 		return 0;
 	}

@@ -56,6 +56,17 @@ enum end_reason note_broken_proxy(struct exchange *x)
 	return END_SITE_BROKEN_BY_PROXY;
 }
 
+/* Some balancers write the port behind it. */
+static bool read_address(struct span text, struct addr *out)
+{
+	struct span host;
+	bool v6, given;
+	uint16_t port;
+	if (addr_parse(text, 0, out) == 0)
+		return true;
+	return authority_parse(text, &host, &v6, &port, &given) == PARSE_OK && addr_parse(host, 0, out) == 0;
+}
+
 /* A balancer that is named says who its client is: the last address, which it added itself, to the last line or as a line of its own. */
 static void believe_intermediary(struct exchange *x)
 {
@@ -65,7 +76,7 @@ static void believe_intermediary(struct exchange *x)
 		if (x->request.fields[i].id == FIELD_X_FORWARDED_FOR)
 			for (list = field_value(&x->request.fields[i]); span_next(&list, ',', &one);)
 				last = span_trim(one);
-	if (x->client->intermediary && last.n && addr_parse(last, 0, &from) == 0)
+	if (x->client->intermediary && last.n && read_address(last, &from))
 		x->record.client = from;
 }
 

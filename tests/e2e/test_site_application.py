@@ -760,6 +760,9 @@ def test_x_forwarded_for_is_believed_of_intermediaries_alone(publish):
     assert named.ask(get("/near/x", "X-Forwarded-For: 10.1.2.3, 6.6.6.6\r\n")).status == 403
     assert named.ask(get("/near/x", "X-Forwarded-For: 10.1.2.3\r\nX-Forwarded-For: 6.6.6.6\r\n")).status == 403
     assert named.ask(get("/near/x")).status == 403
+    for said, status in (("10.1.2.3:5555", 200), ("[2001:db8::1]:443", 403), ("[2001:db8::1]", 403), ("2001:db8::1", 403), ("unknown", 403),
+                         ("10.1.2.3:x", 403), ("10.1.2.3, ", 403)):
+        assert named.ask(get("/near/x", f"X-Forwarded-For: {said}\r\n")).status == status, said
     assert stranger.fairlead.log()[0]["c-ip"] == "127.0.0.1"
     assert [r["c-ip"] for r in named.fairlead.log(6)[:4]] == ["10.1.2.3"] * 3 + ["127.0.0.1"]
 
@@ -866,6 +869,17 @@ def test_a_haproxy_in_front(publish, lab):
         assert {r["c-ip"] for site in (named, header) for r in site.fairlead.log(14)} == {"127.0.0.2"}
     finally:
         process.end()
+
+
+def test_behind_the_proxy_protocol_the_announced_address_decides_who_is_an_intermediary(publish):
+    """A balancer of connections may be named, too: its clients cannot say for whom they speak, unless they are named themselves."""
+    site = publish('sign-on = {anonymous}  proxy-protocol-from = {"127.0.0.1"}  intermediaries = {"127.0.0.1", "10.0.0.5"}'
+                   '  directory "/near/" { clients = {"10.1.0.0/16"} }')
+    for source, wanted, status in (("192.0.2.1", "192.0.2.1", 403), ("10.0.0.5", "10.1.2.3, 10.0.0.5", 200)):
+        with site.connect() as c:
+            c.send(proxy_v2(source))
+            assert fields_of(who(c.ask(get(fields="X-Forwarded-For: 10.1.2.3\r\n"))), "X-Forwarded-For") == [wanted]
+            assert c.ask(get("/near/x", "X-Forwarded-For: 10.1.2.3\r\n")).status == status
 
 
 def test_a_fairlead_in_front_of_a_fairlead(publish, fairlead, accounts):
