@@ -11,37 +11,46 @@ enum { OUR_LINES = 2048 };
 /* ---- towards the application */
 
 /* As a CGI environment sees names: case does not count, and everything but letters and digits is alike. */
-static bool name_begins(struct span name, const char *like)
+static char seen_by_cgi(char c)
 {
-	size_t n = strlen(like);
-	if (name.n < n)
+	char letter = (char)(c | 0x20);
+	if (letter >= 'a' && letter <= 'z')
+		return letter;
+	return c >= '0' && c <= '9' ? c : '-';
+}
+
+static bool name_begins(struct span name, struct span like)
+{
+	if (name.n < like.n)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)name.p[i];
-		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
-		char seen = letter ? (char)(c | 0x20) : digit ? (char)c : '-';
-		if (seen != like[i])
+	for (size_t i = 0; i < like.n; i++)
+		if (seen_by_cgi(name.p[i]) != like.p[i])
 			return false;
-	}
 	return true;
 }
 
-static bool name_is(struct span name, const char *like)
+static bool name_is(struct span name, struct span like)
 {
-	return name.n == strlen(like) && name_begins(name, like);
+	return name.n == like.n && name_begins(name, like);
 }
 
 /* Names that applications believe to come from the server in front of them: Fairlead, or one that did its work before. */
 static bool is_ours_to_say(struct span name)
 {
-	static const char *const families[] = {"x-forwarded",  "x-remote",       "x-original-",          "x-auth-request-",
-	                                       "x-ssl-client", "ssl-client",     "x-client-cert",        "x-authenticated-",
-	                                       "x-arr-",       "ms-aspnetcore-", "x-ms-client-principal"};
-	static const char *const whole[] = {"forwarded",      "x-real-ip",    "x-client-ip",     "client-ip",
-	                                    "true-client-ip", "remote-user",  "remote-groups",   "remote-addr",
-	                                    "auth-user",      "x-auth-user",  "x-webauth-user",  "x-cluster-client-ip",
-	                                    "x-rewrite-url",  "x-host",       "front-end-https", "proxy",
-	                                    "logon-user",     "x-logon-user", "auth-type",       "remote-host"};
+	static const struct span families[] = {
+		SPAN("x-forwarded"),  SPAN("x-remote"),       SPAN("x-original-"),           SPAN("x-auth-request-"),
+		SPAN("x-ssl-client"), SPAN("ssl-client"),     SPAN("x-client-cert"),         SPAN("x-authenticated-"),
+		SPAN("x-arr-"),       SPAN("ms-aspnetcore-"), SPAN("x-ms-client-principal"),
+	};
+	static const struct span whole[] = {
+		SPAN("forwarded"),      SPAN("x-real-ip"),       SPAN("x-client-ip"),         SPAN("client-ip"),
+		SPAN("true-client-ip"), SPAN("remote-user"),     SPAN("remote-groups"),       SPAN("remote-addr"),
+		SPAN("remote-host"),    SPAN("auth-user"),       SPAN("x-auth-user"),         SPAN("auth-type"),
+		SPAN("x-webauth-user"), SPAN("x-rewrite-url"),   SPAN("x-cluster-client-ip"), SPAN("x-host"),
+		SPAN("proxy"),          SPAN("front-end-https"), SPAN("logon-user"),          SPAN("x-logon-user"),
+	};
+	if (name.n == 0 || !strchr("xfrcstlapm", seen_by_cgi(name.p[0]))) /* most names are looked at no further */
+		return false;
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
 		if (name_begins(name, families[i]))
 			return true;
@@ -62,8 +71,9 @@ void publish_drop_forged(struct exchange *x)
 	for (unsigned i = 0; i < x->request.count; i++) {
 		struct field *f = &x->request.fields[i];
 		bool ours = x->policy && !x->credentials_pass;
-		bool consumed = ours && (f->id == FIELD_AUTHORIZATION || name_is(field_name(f), "authorization"));
-		if (consumed || publish_is_forged(field_name(f)))
+		bool known = f->id != FIELD_OTHER && f->id != FIELD_FORWARDED && f->id != FIELD_X_FORWARDED_FOR;
+		bool consumed = ours && f->id == FIELD_AUTHORIZATION;
+		if (consumed || (!known && publish_is_forged(field_name(f))))
 			f->dropped = true;
 	}
 }
