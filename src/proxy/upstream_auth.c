@@ -498,13 +498,16 @@ static bool keep_basic(struct attempt *a)
 	return a->conn->authorization != NULL;
 }
 
+/* Of the secret as it is now, ours or the user's. */
+static uint64_t generation_now(const struct exchange *x)
+{
+	return x->behalf ? behalf_generation(x) : credentials_generation(&x->route.upstream->credentials);
+}
+
 bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn)
 {
-	if (!conn->signed_in)
-		return true;
-	uint64_t generation = x->behalf ? behalf_generation(x) : credentials_generation(&x->route.upstream->credentials);
-	return conn->generation == generation &&
-	       worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age;
+	return !conn->signed_in || (conn->generation == generation_now(x) &&
+	                            worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age);
 }
 
 bool upstream_sign_in(struct exchange *x, const struct member_settings *member, struct upstream_conn *conn,
@@ -512,8 +515,7 @@ bool upstream_sign_in(struct exchange *x, const struct member_settings *member, 
 {
 	struct attempt a = {
 		.x = x, .member = member, .conn = conn, .deadline = clock_after(worker_now(), x->settings->timeouts.sign_in)};
-	uint64_t generation = credentials_generation(
-		&x->route.upstream->credentials); /* before it is read: at worst a sign-in is made once too often */
+	uint64_t generation = generation_now(x); /* before it is read: at worst a sign-in is made once too often */
 	char *why = arena_alloc(&x->arena, WHY);
 	*reason = END_PARENT_SIGN_IN_FAILED;
 	if (why)
