@@ -130,21 +130,22 @@ static void check_directory(struct settings *s, const struct directory_settings 
 			door.what);
 }
 
-static void check_through_broken_proxy(const struct settings *s, const struct site_settings *site,
-                                       struct complaints *c)
+static void check_through_broken_proxy(const struct settings *s, const struct site_settings *site, struct complaints *c)
 {
 	const struct sign_on_settings *k = &site->sign_on;
 	const struct sign_on_list *l = &k->through_broken_proxy;
 	if (lists(l, SIGN_ON_ANONYMOUS))
-		ERROR_HERE(c, site->where,
-		           "site %s: through-broken-proxy cannot be anonymous, which would let in whoever looks like coming that "
-		           "way: write {basic}",
-		           site->host);
+		ERROR_HERE(
+			c, site->where,
+			"site %s: through-broken-proxy cannot be anonymous, which would let in whoever looks like coming that "
+			"way: write {basic}",
+			site->host);
 	if (lists(l, SIGN_ON_BASIC) && !k->basic_without_tls && !site->tls.on)
-		WARN_HERE(c, site->where,
-		          "site %s: through-broken-proxy = {basic} helps over https:// only, and the site has no such address; over "
-		          "http:// it would take basic-without-tls = true, in clear text",
-		          site->host);
+		WARN_HERE(
+			c, site->where,
+			"site %s: through-broken-proxy = {basic} helps over https:// only, and the site has no such address; over "
+			"http:// it would take basic-without-tls = true, in clear text",
+			site->host);
 }
 
 static bool somebody_signs_in(const struct settings *s)

@@ -113,11 +113,11 @@ struct exchange {
 		first_scheme;  /* of the parent's credentials, where a new connection goes on after one that was closed on us */
 	bool dial_again;   /* the parent closed with its challenge: sign in on a new connection */
 	bool parent_asked; /* a 407 came on a connection that was not signed in, because nobody had asked before */
-	bool goes_unsigned;  /* the parent did not ask, and closed: the next connection is used without a sign-in */
-	unsigned char probe; /* which request of our own the parent takes: see upstream_auth.c */
+	bool goes_unsigned;     /* the parent did not ask, and closed: the next connection is used without a sign-in */
+	unsigned char probe;    /* which request of our own the parent takes: see upstream_auth.c */
 	bool asked_first;       /* whether it wants a sign-in at all */
 	bool parent_challenges; /* requests of our own: what it lets pass it has looked at */
-	bool member_refused; /* our sign-in, in this exchange: another is tried */
+	bool member_refused;    /* our sign-in, in this exchange: another is tried */
 	const struct responder *responder;
 
 	/* the body on its way to the server, beside the answer */

@@ -158,6 +158,7 @@ static void look_around(struct timer *t)
 {
 	struct prober *p = CONTAINER_OF(t, struct prober, timer);
 	unsigned i = 0;
+	ASSERT(p->count > 0);
 	for (; i < p->count && p->asking < AT_ONCE_MOST; i++) {
 		struct probe *it = &p->probes[(p->first + i) % p->count];
 		if (!is_due(it, worker_now()))
