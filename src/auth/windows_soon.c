@@ -1,6 +1,10 @@
 /* What is asked of winbind on the side, by who can do without the answer: see windows_within.h. A question is one block, for it may be left behind. */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <wbclient.h>
 
+#include "auth/account_now.h"
 #include "auth/windows_ask.h"
 #include "auth/windows_domain.h"
 #include "auth/windows_within.h"
@@ -97,4 +101,45 @@ enum auth_reason windows_names_ask_soon(struct windows_names *out)
 	*out = q->names;
 	question_free(q);
 	return reason;
+}
+
+/* ---- is there such an account? */
+
+/* winbind gives the same answer when its domain controller does not answer and when there is no such name: so the controller is looked for before and
+ * after. */
+static void ask_account(void *arg)
+{
+	struct question *q = arg;
+	struct wbcContext *winbind = windows_winbind();
+	struct wbcDomainSid sid;
+	enum wbcSidType type;
+	struct wbcAuthErrorInfo *error = NULL;
+	q->reason = AUTH_UNAVAILABLE;
+	if (!winbind)
+		return;
+	wbcErr found = wbcCtxLookupName(winbind, q->domain, q->name, &sid, &type);
+	if (found == WBC_ERR_SUCCESS) {
+		q->reason = type == WBC_SID_NAME_USER ? AUTH_OK : AUTH_NO_SUCH_USER;
+		return;
+	}
+	bool reached = wbcCtxPingDc(winbind, q->domain, &error) == WBC_ERR_SUCCESS;
+	wbcFreeMemory(error);
+	if (reached && wbcCtxLookupName(winbind, q->domain, q->name, &sid, &type) == WBC_ERR_DOMAIN_NOT_FOUND)
+		q->reason = AUTH_NO_SUCH_USER;
+}
+
+enum auth_reason windows_account_now(const struct identity *who)
+{
+	struct question *q = calloc(1, sizeof(*q));
+	if (!q || (q->domain = strdup(who->domain)) == NULL || (q->name = strdup(who->name)) == NULL) {
+		if (q)
+			question_free(q);
+		return AUTH_UNAVAILABLE;
+	}
+	if (!windows_within(WINDOWS_SOON_MS, ask_account, q, question_free))
+		return AUTH_UNAVAILABLE;
+	enum auth_reason reason = q->reason;
+	question_free(q);
+	/* A name that is found tells nothing of whether the account is disabled. */
+	return reason == AUTH_OK ? AUTH_UNAVAILABLE : reason;
 }

@@ -258,6 +258,7 @@ struct timeout_settings {
 	int64_t write;         /* without progress while sending */
 	int64_t handshake;     /* TLS towards servers */
 	int64_t resolve;
+	int64_t account_check;      /* between two questions about an account of a domain; 0: never */
 	int64_t parent_sign_in_age; /* of a connection that we signed in to a parent */
 	int64_t sign_in_leg;        /* between our challenge and its answer */
 	int64_t sign_in_failures;   /* from the first failure of a pair of client and account to a new count */

@@ -368,6 +368,11 @@ static const struct setting timeout_rows[] = {
 	       "How long a sign-in of a client on one connection is believed before he is asked again."),
 	NUMBER("sign-in", TIME, timeout_settings, sign_in, 100, 10 * MINUTE, "15s",
            "For verifying who a client is, the wait for a free thread included; then 503."),
+	NUMBER("account-check", TIME, timeout_settings, account_check, 0, 7 * DAY, "5m",
+	       "How often it is asked whether the account of a domain, signed in by whatever scheme, may still be used: one that was "
+	       "disabled, has expired, is locked or was removed ends with its next request. Asked of the KDC with the keytab of the "
+	       "kerberos block, which must hold the key of an account (not of a service name alone); without one winbind is asked, "
+	       "which knows whether an account was removed, not whether it is disabled: then sign-in-age ends it. 0s for never."),
 	NUMBER("parent-sign-in-age", TIME, timeout_settings, parent_sign_in_age, 1000, 30 * DAY, "1h",
 	       "How long a connection that Fairlead signed in to a parent is used for further requests. A changed password or keytab "
 	       "file ends it at once."),

@@ -17,6 +17,7 @@ struct client_auth {
 	struct edition *edition;              /* counted: the acceptor's policy lives in it */
 	const struct acceptor_policy *policy; /* the acceptor's */
 	mono_ms since;                        /* when he signed in */
+	mono_ms checked;                      /* when his account was found fine last; 0: not yet */
 	uint64_t through; /* who is between, where a handshake with a site is under way (broken_proxy_key); 0: none is */
 	bool in_doubt;    /* another sign-in has begun since, or was refused: `who` does not count */
 };

@@ -8,6 +8,7 @@
 #include "base/counters.h"
 #include "base/log.h"
 #include "net/fiber.h"
+#include "proxy/account_check.h"
 #include "proxy/broken_proxy.h"
 #include "proxy/failures.h"
 #include "proxy/lanes.h"
@@ -349,6 +350,19 @@ static enum step signed_in(struct exchange *x, struct acceptor_answer *answer)
 	return STEP_AUTHORIZE;
 }
 
+/* A ticket is good for hours, and says nothing of what has become of the account since. */
+static enum step signed_in_still(struct exchange *x, struct acceptor_answer *answer)
+{
+	mono_ms *checked = &x->client->auth.checked;
+	bool by_ticket = strcmp(answer->who->scheme, "kerberos") == 0;
+	*checked = by_ticket ? 0 : worker_now();
+	enum auth_reason reason = by_ticket ? account_check(x, answer->who, checked) : AUTH_OK;
+	if (reason == AUTH_OK)
+		return signed_in(x, answer);
+	answer->reason = reason;
+	return refused(x, answer);
+}
+
 static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
 {
 	sign_in_counted(answer);
@@ -356,7 +370,7 @@ static enum step conclude(struct exchange *x, struct acceptor_answer *answer)
 	case AUTH_STEP_CONTINUE:
 		return send_leg(x, answer);
 	case AUTH_STEP_DONE:
-		return signed_in(x, answer);
+		return signed_in_still(x, answer);
 	case AUTH_STEP_REFUSED:
 		return refused(x, answer);
 	case AUTH_STEP_FAILED:
@@ -373,7 +387,8 @@ static bool is_broken_in_between(struct exchange *x, enum token_kind kind)
 	bool under_way = client_auth_in_handshake(auth);
 	if (kind == TOKEN_NTLM_3 || kind == TOKEN_SPNEGO_NEXT)
 		return !auth->who && !under_way;
-	if (under_way && auth->through) /* begun anew on a connection that others use as well, or by a client that has changed its mind */
+	if (under_way &&
+	    auth->through) /* begun anew on a connection that others use as well, or by a client that has changed its mind */
 		broken_proxy_abandoned(auth->through);
 	return kind == TOKEN_NTLM_1 && !auth->who && broken_proxy_tell(way_to_site(x));
 }
@@ -409,7 +424,8 @@ static void forget_if_stale(struct exchange *x)
 		return;
 	bool fresh = worker_now() - auth->since < x->settings->timeouts.sign_in_age;
 	const struct verifier *v = sign_on_verifier(x->lease->edition->sign_on, auth->who->verifier);
-	if (fresh && (!v || !v->generation || v->generation(v, auth->who->name) == auth->who->generation))
+	if (fresh && (!v || !v->generation || v->generation(v, auth->who->name) == auth->who->generation) &&
+	    account_check(x, auth->who, &auth->checked) == AUTH_OK)
 		return;
 	identity_unref(TAKE(auth->who));
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAITING_THREADS = 16, QUEUE = 1024, SECRETS_THREADS = 2, ACCOUNTS_MOST = 64 };
+enum { WAITING_THREADS = 16, QUEUE = 1024, SECRETS_THREADS = 2, ACCOUNTS_THREADS = 8, ACCOUNTS_MOST = 64 };
 
 static struct offload_lane *lanes[LANE_LIMIT];
 
@@ -30,6 +30,7 @@ int lanes_start(void)
 	} made[] = {{LANE_KERBEROS, "kerberos", WAITING_THREADS},
 	            {LANE_PASSWORDS, "passwords", processors()},
 	            {LANE_TICKETS, "tickets", WAITING_THREADS},
+	            {LANE_ACCOUNTS, "account-check", ACCOUNTS_THREADS},
 	            {LANE_SECRETS, "secrets", SECRETS_THREADS}};
 	for (unsigned i = 0; i < LANE_LIMIT; i++) {
 		int error = offload_lane_new(made[i].name, made[i].threads, QUEUE, &lanes[made[i].which]);

@@ -11,6 +11,7 @@ enum lane {
 	LANE_KERBEROS,  /* tickets of clients */
 	LANE_PASSWORDS, /* slow hashes: no more threads than processors */
 	LANE_TICKETS,   /* of our own, for parents */
+	LANE_ACCOUNTS,  /* whether those who have signed in may still be served */
 	LANE_SECRETS,   /* what the lock-out guard reads and writes */
 	LANE_LIMIT
 };
