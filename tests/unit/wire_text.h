@@ -11,13 +11,13 @@
 
 enum { WIRE_BYTES_MOST = 512 * 1024 };
 
-static unsigned wire_hex(char c)
+static inline unsigned wire_hex(char c)
 {
 	return isdigit((unsigned char)c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
 }
 
 /* Appends the text up to its end, or to the brace that closes a repetition; gives back what is behind. */
-static struct span wire_unescape(struct span text, bool in_braces, struct buf *to)
+static inline struct span wire_unescape(struct span text, bool in_braces, struct buf *to)
 {
 	static const char letters[] = "rnt0\\p", bytes[] = "\r\n\t\0\\|";
 	while (text.n && !(in_braces && text.p[0] == '}')) {
@@ -48,7 +48,7 @@ static struct span wire_unescape(struct span text, bool in_braces, struct buf *t
 }
 
 /* The text of a file, on the heap. */
-static struct span wire_read_file(const char *path)
+static inline struct span wire_read_file(const char *path)
 {
 	FILE *f = fopen(path, "r");
 	ASSERT(f);
