@@ -10,7 +10,7 @@
 #define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
 #define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
 
-enum { DIRECTORIES_MOST = 1000, ADDRESSES_MOST = 64 };
+enum { DIRECTORIES_MOST = 1000, ADDRESSES_MOST = 64, NAME_MOST = 200 };
 
 /* "http://HOST:PORT" without its scheme; NULL: it is no such thing. */
 static const char *without_scheme(const char *url, bool *tls)
@@ -78,6 +78,8 @@ static void read_applications(struct settings *s, struct complaints *c)
 		struct upstream_settings *a = &s->applications[i];
 		a->index = s->upstream_count + i;
 		a->is_application = true;
+		if (strlen(a->name) > NAME_MOST)
+			ERROR_HERE(c, a->where, "the name of an application has at most %d bytes", NAME_MOST);
 		for (unsigned k = 0; k < a->member_count; k++)
 			read_member(s, a, &a->members[k], c);
 		if (!a->tls.certificate != !a->tls.key)

@@ -228,6 +228,8 @@ static const struct mistake {
          "t.conf:1: error: cache is not supported by this version yet: take it out\n"},
 		{"application: no member", "application hr { }\n" LISTEN,
          "t.conf:1: error: this application has no member: write member \"...\" { }\n"},
+		{"application: endless name", "application hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh { member \"http://a:1\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh sign-on = {anonymous} }\n" LISTEN,
+         "t.conf:1: error: the name of an application has at most 200 bytes\n"},
 		{"application: member without scheme", "application hr { member \"10.0.0.7:8080\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} }\n" LISTEN,
          "t.conf:1: error: a member of an application is written like \"http://10.0.0.7:8080\", not \"10.0.0.7:8080\"\n"},
 		{"application: member with a path", "application hr { member \"http://10.0.0.7:8080/x\" { } } site \"x\" { listen = {\"http://127.0.0.1:80\"} application = hr sign-on = {anonymous} }\n" LISTEN,
