@@ -6,6 +6,10 @@
 #include "base/cleanup.h"
 #include "base/encode.h"
 
+/* A name in a sentence: as much of it as leaves room for the sentence. */
+enum { NAME_SHOWN = 64 };
+#define SHOWN(name) (int)((name).n < NAME_SHOWN ? (name).n : NAME_SHOWN), (name).p
+
 DEFINE_AUTO(accounts_text, struct accounts_text *, accounts_text_unref);
 
 enum field { NAME, FLAGS, HASH_NT, HASH_CRYPT, GROUPS, CHANGED, FIELDS };
@@ -107,7 +111,7 @@ static int read_groups(const struct line *l, struct account *a, const char **roo
 	while (rest.n && span_next(&rest, ',', &group)) {
 		const char *wrong = account_name_fault(group);
 		if (wrong) {
-			buf_addf(l->why, "%s:%zu: the group name \"%.*s\" will not do: %s", l->file, l->number, SPAN_ARG(group),
+			buf_addf(l->why, "%s:%zu: the group name \"%.*s\" will not do: %s", l->file, l->number, SHOWN(group),
 			         wrong);
 			return -EINVAL;
 		}

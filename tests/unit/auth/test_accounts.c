@@ -91,6 +91,9 @@ static void a_file_is_read(void **state)
 	accounts_text_unref(t);
 }
 
+#define LONG_PART "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define LONG LONG_PART LONG_PART LONG_PART LONG_PART LONG_PART LONG_PART
+
 static void mistakes_name_file_and_line(void **state)
 {
 	static const struct {
@@ -107,6 +110,7 @@ static void mistakes_name_file_and_line(void **state)
 		{LINE("a", "enabled", "") LINE("b", "enabled", "") LINE("A", "disabled", ""),
 	     "F:3: this name is there already"},
 		{LINE("a", "enabled", "x,,y"), "F:1: the group name \"\" will not do"},
+		{LINE("a", "enabled", LONG), "F:1: the group name \"xxxxxxxx"},
 		{"a:enabled:12:-::20261122T021500Z\n", "F:1: the NT hash is not 32"},
 		{"a:enabled:" NT_SECRET1 ":$1$abc::20261122T021500Z\n", "F:1: the fourth field is no yescrypt"},
 		{"a:enabled:" NT_SECRET1 ":-::yesterday\n", "F:1: changed is not a time"},
