@@ -31,6 +31,9 @@ enum auth_reason windows_domain_known(struct span domain);
 /* AUTH_OK, PIPE_UNREADABLE or UNAVAILABLE, and a sentence for `fairlead check`. Asks the domain about an account that does not exist. */
 enum auth_reason windows_check(struct buf *says);
 
+/* Whether winbind knows a user, or a group, by this name: "CORP\Web Users". AUTH_OK, NO_SUCH_USER, UNAVAILABLE. */
+enum auth_reason windows_name_known(const char *name, bool group);
+
 /* Names of groups by their SIDs ("S-1-5-21-..."): "CORP\Web Users". A group that cannot be named now stands there as its SID, and *unresolved is set.
  * Well-known SIDs of no use in rules (logon types, authority-asserted identity) are left out. Names are kept for some minutes. *names is one block
  * for free(), *count long; NULL without memory or groups. */

@@ -188,20 +188,44 @@ static const char **ask_groups(struct wbcContext *winbind, const struct wbcDomai
 	return names;
 }
 
+/* Once more over a new pipe, if winbindd was restarted. */
+static wbcErr look_up(const char *domain, const char *name, struct wbcDomainSid *sid, enum wbcSidType *type)
+{
+	wbcErr error = WBC_ERR_WINBIND_NOT_AVAILABLE;
+	for (int tries = 0; tries < 2 && error == WBC_ERR_WINBIND_NOT_AVAILABLE; tries++) {
+		struct wbcContext *winbind = windows_winbind();
+		error = winbind ? wbcCtxLookupName(winbind, domain, name, sid, type) : WBC_ERR_NO_MEMORY;
+		if (error == WBC_ERR_WINBIND_NOT_AVAILABLE)
+			windows_winbind_drop();
+	}
+	return error;
+}
+
 const char **windows_groups_of(const char *domain, const char *name, unsigned *count, bool *unresolved)
 {
 	struct wbcDomainSid user;
 	enum wbcSidType type;
 	*count = 0;
 	*unresolved = true;
-	for (int tries = 0; tries < 2; tries++) {
-		struct wbcContext *winbind = windows_winbind();
-		wbcErr error = winbind ? wbcCtxLookupName(winbind, domain, name, &user, &type) : WBC_ERR_NO_MEMORY;
-		if (error == WBC_ERR_SUCCESS && type == WBC_SID_NAME_USER)
-			return ask_groups(winbind, &user, count, unresolved);
-		if (error != WBC_ERR_WINBIND_NOT_AVAILABLE)
-			break;
-		windows_winbind_drop();
-	}
-	return NULL;
+	if (look_up(domain, name, &user, &type) != WBC_ERR_SUCCESS || type != WBC_SID_NAME_USER)
+		return NULL;
+	return ask_groups(windows_winbind(), &user, count, unresolved);
+}
+
+enum auth_reason windows_name_known(const char *name, bool group)
+{
+	char domain[256];
+	struct wbcDomainSid sid;
+	enum wbcSidType type;
+	const char *backslash = strchr(name, '\\');
+	if (!backslash || (size_t)(backslash - name) >= sizeof(domain))
+		return AUTH_NO_SUCH_USER;
+	snprintf(domain, sizeof(domain), "%.*s", (int)(backslash - name), name);
+	wbcErr error = look_up(domain, backslash + 1, &sid, &type);
+	if (error == WBC_ERR_DOMAIN_NOT_FOUND || error == WBC_ERR_UNKNOWN_USER || error == WBC_ERR_UNKNOWN_GROUP)
+		return AUTH_NO_SUCH_USER;
+	if (error != WBC_ERR_SUCCESS)
+		return AUTH_UNAVAILABLE;
+	bool is_group = type == WBC_SID_NAME_DOM_GRP || type == WBC_SID_NAME_ALIAS || type == WBC_SID_NAME_WKN_GRP;
+	return (group ? is_group : type == WBC_SID_NAME_USER) ? AUTH_OK : AUTH_NO_SUCH_USER;
 }

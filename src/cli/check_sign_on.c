@@ -96,22 +96,51 @@ static void look_at_file(const struct accounts_settings *a, unsigned *count, str
 }
 
 /* Another service's state of the moment: serve starts without it, and says 503 to those who sign in. */
-static void look_at_winbind(const struct accounts_settings *a, struct buf *says, struct complaints *c)
+static bool look_at_winbind(const struct accounts_settings *a, struct buf *says, struct complaints *c)
 {
 	enum auth_reason reason = windows_check(says);
 	if (reason != AUTH_OK)
 		WARN_HERE(c, a->where, "accounts %s: %s (%s)", a->name, buf_text(says), auth_reason_name(reason));
+	return reason == AUTH_OK;
 }
 
-static void look_at_accounts(const struct settings *s, struct sign_on_found *f, struct complaints *c)
+/* Whether winbind is there to be asked for more. */
+static bool look_at_accounts(const struct settings *s, struct sign_on_found *f, struct complaints *c)
 {
+	bool winbind = false;
 	for (unsigned i = 0; i < s->accounts_count; i++) {
 		const struct accounts_settings *a = &s->accounts[i];
 		if (a->kind == ACCOUNTS_FILE)
 			look_at_file(a, &f->counts[i], &f->answers[i], c);
 		else
-			look_at_winbind(a, &f->answers[i], c);
+			winbind |= look_at_winbind(a, &f->answers[i], c);
 	}
+	return winbind;
+}
+
+/* ---- the names in rules */
+
+/* Those of a domain; winbind has answered before. */
+static void look_for_names_of(const struct text_list *names, bool group, struct written where, struct complaints *c)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (strchr(names->items[i], '\\') && windows_name_known(names->items[i], group) == AUTH_NO_SUCH_USER)
+			WARN_HERE(c, where, "winbind knows no %s %s: the rule will never be about anybody of that name",
+			          group ? "group" : "user", names->items[i]);
+}
+
+static void look_for_names(const struct settings *s, struct complaints *c)
+{
+	for (unsigned i = 0; i < s->access_count; i++) {
+		look_for_names_of(&s->access[i].users, false, s->access[i].where, c);
+		look_for_names_of(&s->access[i].groups, true, s->access[i].where, c);
+	}
+	for (unsigned i = 0; i < s->site_count; i++)
+		for (unsigned k = 0; k < s->sites[i].directory_count; k++) {
+			const struct directory_settings *d = &s->sites[i].directories[k];
+			look_for_names_of(&d->users, false, d->where, c);
+			look_for_names_of(&d->groups, true, d->where, c);
+		}
 }
 
 /* ---- secrets for parents */
@@ -176,7 +205,8 @@ int sign_on_look(const struct settings *s, struct sign_on_found *f, struct compl
 	for (unsigned i = 0; i < n; i++)
 		buf_init(&f->answers[i], SENTENCE_MOST);
 	look_at_keytab(s, f, c);
-	look_at_accounts(s, f, c);
+	if (look_at_accounts(s, f, c))
+		look_for_names(s, c);
 	for (unsigned i = 0; i < s->upstream_count; i++) {
 		if (!s->upstreams[i].credentials.on)
 			continue;

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from lab.domain import Domain
 from lab.fairlead import BINARY
 from lab.kdc import Kdc
 from lab.proxy_signin import Accounts
@@ -86,6 +87,25 @@ def test_winbind_is_asked(check, lab):
     status, said, found = check(text, prefix=hidden)
     assert status == 0, "another service's state of the moment; serve starts without it"
     assert [w for w in complaints(found) if "winbindd does not answer" in w and "verifier-unavailable" in w]
+
+
+def test_names_in_rules_are_asked_of_winbind(check, lab):
+    rules = r"""access { action = allow  users = {'LAB\alice', 'LAB\nobody', "local", "alice@lab.test"}  groups = {'LAB\Nogroup', 'BUILTIN\Users'} }
+access { action = deny  groups = {'LAB\alice', 'ELSEWHERE\Staff'} }
+"""
+    text = LISTEN % "corp" + "accounts corp { windows-domain = winbind }\n" + rules
+    status, said, found = check(text, prefix=lab.part(Winbind).inside())
+    named = [" ".join(w.split(": ")[0].split(" ")[3:]) for w in complaints(found) if w.startswith("winbind knows no ")]
+    assert status == 0 and named == [r"user LAB\nobody", r"group LAB\Nogroup", r"group LAB\alice", r"group ELSEWHERE\Staff"], said
+
+
+@pytest.mark.slow
+def test_names_of_a_domain_are_asked_of_it(check, lab):
+    rules = r"""access { action = allow  users = {'ADLAB\alice', 'ADLAB\nobody'}  groups = {'ADLAB\webusers', 'ADLAB\Domain Users', 'ADLAB\Büro Nord', 'ADLAB\Buero'} }
+"""
+    status, said, found = check(LISTEN % "corp" + "accounts corp { windows-domain = winbind }\n" + rules, prefix=lab.part(Domain).inside("mb1"))
+    assert status == 0 and "winbindd verifies for ADLAB as MB1" in said
+    assert [w.split(": ")[0] for w in complaints(found)] == [r"winbind knows no user ADLAB\nobody", r"winbind knows no group ADLAB\Buero"], said
 
 
 @pytest.mark.parametrize("secret, mode, credentials, words", [
