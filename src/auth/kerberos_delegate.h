@@ -1,7 +1,8 @@
-/* Constrained delegation (MS-SFU 3.2.5.2, S4U2Proxy): with a user's ticket to us as evidence, the domain gives us a ticket to another service in his
- * name, if it allows our account to.
+/* Constrained delegation (MS-SFU 3.2.5.2, S4U2Proxy): with a user's ticket to us as evidence, the domain gives us a
+ * ticket to another service in his name, if it allows our account to.
  *
- * Owner: the ticket cache that is made is the caller's to end. Threads: any; asks a KDC, so it may wait. Errors: enum auth_reason and a sentence. */
+ * Owner: the ticket cache that is made is the caller's to end. Threads: any; asks a KDC, so it may wait. Errors: enum
+ * auth_reason and a sentence. */
 #ifndef FAIRLEAD_AUTH_KERBEROS_DELEGATE_H
 #define FAIRLEAD_AUTH_KERBEROS_DELEGATE_H
 

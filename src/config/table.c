@@ -266,11 +266,12 @@ static const struct setting site_rows[] = {
             "Whether Basic is offered on plain connections too, where everybody on the way can read the password."),
 	SETTING("require-mic", BOOL, site_settings, sign_on.require_mic, "false",
             "Whether an NTLM sign-in without an integrity code is refused; curl and cntlm send none."),
-	CHOICE("channel-binding", site_settings, sign_on.channel_binding, "none|allow|require", "allow",
-           "Extended protection: over TLS, whether a sign-in by NTLM or Kerberos must belong to the very connection. allow "
-           "verifies it of clients that say so, require refuses all others, and everything that comes through a proxy that "
-           "ends TLS. Programs on Windows say so; on Debian 12 only Chromium does, and that by NTLM alone: not curl, not "
-           "Firefox, and nobody by Kerberos."),
+	CHOICE(
+		"channel-binding", site_settings, sign_on.channel_binding, "none|allow|require", "allow",
+		"Extended protection: over TLS, whether a sign-in by NTLM or Kerberos must belong to the very connection. allow "
+		"verifies it of clients that say so, require refuses all others, and everything that comes through a proxy that "
+		"ends TLS. Programs on Windows say so; on Debian 12 only Chromium does, and that by NTLM alone: not curl, not "
+		"Firefox, and nobody by Kerberos."),
 	CHOICE("persist", site_settings, sign_on.per_request, "connection|request", "connection",
            "Whether a sign-in by NTLM or Negotiate lasts as long as its connection, or for one request."),
 	SCHEMES(
@@ -440,9 +441,10 @@ static const struct settings_block resolver_block = TABLE("resolver", NULL, NOWH
 static const struct setting access_log_rows[] = {
 	SETTING("file", FILE, log_settings, file, "-",
             "Where it goes; \"-\" is standard output, and with \"none\" there is no access log at all."),
-	CHOICE("format", log_settings, format, "w3c|json|iis", "w3c",
-           "W3C Extended format (in UTC); one JSON object a line; or the line of Internet Information Services, as readers of "
-           "web servers' logs expect it."),
+	CHOICE(
+		"format", log_settings, format, "w3c|json|iis", "w3c",
+		"W3C Extended format (in UTC); one JSON object a line; or the line of Internet Information Services, as readers of "
+		"web servers' logs expect it."),
 	CHOICE("query", log_settings, query, "drop|keep", "keep",
            "Whether what stands behind the ? of an address is kept or dropped."),
 };

@@ -84,7 +84,8 @@ static void add_members(const struct responder_request *request, struct buf *to)
 	const struct settings *s = request->settings;
 	if (!request->members || !settings_hop_count(s))
 		return;
-	describe(to, "fairlead_", "member_up", "gauge", "1 while a member of an upstream or application answers, as far as is known");
+	describe(to, "fairlead_", "member_up", "gauge",
+	         "1 while a member of an upstream or application answers, as far as is known");
 	for (unsigned i = 0; i < settings_hop_count(s); i++)
 		for (unsigned k = 0; k < settings_hop(s, i)->member_count; k++)
 			member_up(to, settings_hop(s, i), k, &request->members[i][k]);

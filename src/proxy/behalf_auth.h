@@ -1,5 +1,6 @@
-/* On behalf: whoever signed in to us is signed in to the parent as himself. By Basic with the name and password that his request brings, and that are
- * held no longer than it; by Kerberos with a ticket that the domain gives us in his name (kerberos_delegate.h). NTLM cannot be passed on.
+/* On behalf: whoever signed in to us is signed in to the parent as himself. By Basic with the name and password that
+ * his request brings, and that are held no longer than it; by Kerberos with a ticket that the domain gives us in his
+ * name (kerberos_delegate.h). NTLM cannot be passed on.
  *
  * A connection to the parent belongs to its user: the pool's key names him. Threads: the exchange's fiber. */
 #ifndef FAIRLEAD_PROXY_BEHALF_AUTH_H
@@ -10,7 +11,8 @@
 
 bool upstream_on_behalf(const struct upstream_settings *u);
 
-/* Once the route is known: how the user is passed on, in x->behalf, or the step that asks who he is or says why he cannot be. */
+/* Once the route is known: how the user is passed on, in x->behalf, or the step that asks who he is or says why he
+ * cannot be. */
 enum step behalf_read_request(struct exchange *x);
 /* The user, as a part of the pool's key. */
 void behalf_write_key(const struct exchange *x, struct buf *key);

@@ -1,5 +1,6 @@
-/* Both sign-ins, to the parent and through it to a site, share one pin, and so one state: signed in means that somebody is, at either. That errs on the
- * side of closing: when the connection is lost nothing goes out as nobody, neither to the parent nor to the site. */
+/* Both sign-ins, to the parent and through it to a site, share one pin, and so one state: signed in means that somebody
+ * is, at either. That errs on the side of closing: when the connection is lost nothing goes out as nobody, neither to
+ * the parent nor to the site. */
 #include "proxy/relay_auth.h"
 
 #include "base/counters.h"
@@ -11,7 +12,8 @@ bool upstream_relays(const struct upstream_settings *u)
 	return u->credentials.on && u->credentials.scheme.count == 1 && u->credentials.scheme.items[0] == SIGN_ON_RELAY;
 }
 
-/* Of the two tokens that a request may bring, the one that allows less decides: a later leg needs its connection, and an AP-REQ is not said twice. */
+/* Of the two tokens that a request may bring, the one that allows less decides: a later leg needs its connection, and
+ * an AP-REQ is not said twice. */
 static void join_legs(struct sign_in_leg *leg, enum token_kind kind)
 {
 	leg->first = token_is_first(kind) && (!leg->bound || leg->first);
@@ -61,8 +63,8 @@ enum pin_event relay_event_of_request(struct exchange *x)
 	return x->relayed.began ? PIN_EVENT_REQUEST_FIRST : PIN_EVENT_REQUEST_PLAIN;
 }
 
-/* Whatever is no 407 means that the parent took the token, if there was one for it. Persistent-Auth is not asked: of which of the two hops it speaks
- * nobody can tell. */
+/* Whatever is no 407 means that the parent took the token, if there was one for it. Persistent-Auth is not asked: of
+ * which of the two hops it speaks nobody can tell. */
 enum pin_event relay_event_of_answer(const struct exchange *x)
 {
 	unsigned status = x->response.status;

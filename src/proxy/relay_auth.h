@@ -1,9 +1,10 @@
-/* Relay: the client's own Proxy-Authorization goes to the parent, and the parent's 407 to the client (RFC 9110 11.7.2), on listeners that ask nobody
- * themselves.
+/* Relay: the client's own Proxy-Authorization goes to the parent, and the parent's 407 to the client (RFC 9110 11.7.2),
+ * on listeners that ask nobody themselves.
  *
- * The two hops are bound to each other by one pin for (client connection, parent): what crosses it signs in the connection between us and the parent, so
- * that all that this client asks of this parent, for whatever site, goes over that one connection, as if it were connected to the parent itself. A
- * sign-in to a site goes over it too: then one connection carries both. Threads: the exchange's fiber. */
+ * The two hops are bound to each other by one pin for (client connection, parent): what crosses it signs in the
+ * connection between us and the parent, so that all that this client asks of this parent, for whatever site, goes over
+ * that one connection, as if it were connected to the parent itself. A sign-in to a site goes over it too: then one
+ * connection carries both. Threads: the exchange's fiber. */
 #ifndef FAIRLEAD_PROXY_RELAY_AUTH_H
 #define FAIRLEAD_PROXY_RELAY_AUTH_H
 
@@ -12,7 +13,7 @@
 /* Whether this upstream is signed in to by whoever asks, with his own credentials. */
 bool upstream_relays(const struct upstream_settings *u);
 
-/* Once the route is known: whether this exchange relays, under which key its pin is found, and what the request brings. */
+/* Once the route is known: whether this exchange relays, where its pin is found, and what the request brings. */
 void relay_read_request(struct exchange *x);
 /* What a request with credentials is to its pin. */
 enum pin_event relay_event_of_request(struct exchange *x);

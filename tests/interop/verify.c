@@ -142,7 +142,8 @@ static enum auth_step accept_and_say(const struct conversation *c, struct span t
 	enum auth_reason reason;
 	bool bound;
 	buf_init(&reply, 65536);
-	enum auth_step step = kerberos_accept(c->keytab, false, token, c->bindings_of_server, &reply, &who, &reason, &bound, ctx);
+	enum auth_step step = kerberos_accept(c->keytab, false, token, c->bindings_of_server, &reply, &who, &reason, &bound,
+	                                      ctx);
 	say_identity(reason, who);
 	printf(" bound=%d ends=%d detail=%s", bound, kerberos_ends(*ctx) > time(NULL), kerberos_detail(*ctx));
 	return step;
