@@ -29,6 +29,11 @@ uint64_t broken_proxy_key(const struct addr *client, struct span via)
 	return key ? key : 1;
 }
 
+bool broken_proxy_any(void)
+{
+	return atomic_load_explicit(&seen.any, memory_order_relaxed);
+}
+
 static struct sight *place_of(uint64_t key)
 {
 	struct sight *s = &seen.places[key % PLACES];
@@ -60,7 +65,7 @@ void broken_proxy_abandoned(uint64_t key)
 
 void broken_proxy_came_through(uint64_t key)
 {
-	if (!atomic_load_explicit(&seen.any, memory_order_relaxed))
+	if (!broken_proxy_any())
 		return;
 	pthread_mutex_lock(&seen.lock);
 	struct sight *s = &seen.places[key % PLACES];
@@ -71,7 +76,7 @@ void broken_proxy_came_through(uint64_t key)
 
 bool broken_proxy_tell(uint64_t key)
 {
-	if (!atomic_load_explicit(&seen.any, memory_order_relaxed))
+	if (!broken_proxy_any())
 		return false;
 	pthread_mutex_lock(&seen.lock);
 	struct sight *s = &seen.places[key % PLACES];
@@ -82,7 +87,7 @@ bool broken_proxy_tell(uint64_t key)
 
 bool broken_proxy_known(uint64_t key)
 {
-	if (!atomic_load_explicit(&seen.any, memory_order_relaxed))
+	if (!broken_proxy_any())
 		return false;
 	pthread_mutex_lock(&seen.lock);
 	const struct sight *s = &seen.places[key % PLACES];

@@ -20,5 +20,7 @@ void broken_proxy_came_through(uint64_t key);
 /* The second sign has come, and nobody has been told yet: so that an untrue sign costs one page and shuts nobody out. */
 bool broken_proxy_tell(uint64_t key);
 bool broken_proxy_known(uint64_t key);
+/* Something was seen since the start: mostly not, and then there is no need to ask. */
+bool broken_proxy_any(void);
 
 #endif

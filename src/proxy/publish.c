@@ -30,7 +30,7 @@ bool closes_every_time(const struct exchange *x)
 
 bool comes_through_broken_proxy(const struct exchange *x)
 {
-	return closes_every_time(x) || broken_proxy_known(way_to_site(x));
+	return closes_every_time(x) || (broken_proxy_any() && broken_proxy_known(way_to_site(x)));
 }
 
 enum end_reason note_broken_proxy(struct exchange *x)
