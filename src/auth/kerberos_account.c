@@ -16,15 +16,15 @@
 DEFINE_AUTO(kerberos_tickets, struct kerberos_tickets *, kerberos_tickets_unref);
 
 /* Our own account is not to be locked by asking: a keytab that a KDC has refused, or that has nobody's key, is left alone for so long, or until it is
- * replaced. */
-enum { REFUSED_REST_MS = 30 * 60 * 1000 };
+ * replaced. Nor do users wait again and again for a KDC that cannot be reached. */
+enum { REFUSED_REST_MS = 30 * 60 * 1000, UNREACHED_REST_MS = 5 * 60 * 1000 };
 
 static struct {
 	pthread_mutex_t lock;
 	struct timespec written;
 	ino_t number;
 	mono_ms until;
-} refused = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} rest = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Samba's KDC calls a disabled account a matter of policy, and so does any that gives us no such tickets at all: that it has given us one for somebody
  * tells them apart. */
@@ -32,21 +32,20 @@ static atomic_bool was_answered;
 
 static bool is_at_rest(const struct stat *keytab)
 {
-	pthread_mutex_lock(&refused.lock);
-	bool rests = refused.until > clock_mono() && refused.number == keytab->st_ino &&
-	             refused.written.tv_sec == keytab->st_mtim.tv_sec && refused.written.tv_nsec == keytab->st_mtim.tv_nsec;
-	pthread_mutex_unlock(&refused.lock);
+	pthread_mutex_lock(&rest.lock);
+	bool rests = rest.until > clock_mono() && rest.number == keytab->st_ino &&
+	             rest.written.tv_sec == keytab->st_mtim.tv_sec && rest.written.tv_nsec == keytab->st_mtim.tv_nsec;
+	pthread_mutex_unlock(&rest.lock);
 	return rests;
 }
 
-static void let_rest(const struct stat *keytab)
+static void let_rest(const struct stat *keytab, int64_t ms)
 {
-	atomic_store(&was_answered, false);
-	pthread_mutex_lock(&refused.lock);
-	refused.number = keytab->st_ino;
-	refused.written = keytab->st_mtim;
-	refused.until = clock_after(clock_mono(), REFUSED_REST_MS);
-	pthread_mutex_unlock(&refused.lock);
+	pthread_mutex_lock(&rest.lock);
+	rest.number = keytab->st_ino;
+	rest.written = keytab->st_mtim;
+	rest.until = clock_after(clock_mono(), ms);
+	pthread_mutex_unlock(&rest.lock);
 }
 
 /* A ticket to ourselves in this name: 0 or the library's code. */
@@ -97,7 +96,7 @@ static bool name_in_realm(const struct identity *who, char *out, size_t room)
 	return true;
 }
 
-static enum auth_reason ask_kdc(const struct identity *who, const char *ccache, struct buf *says)
+static enum auth_reason ask_kdc(const struct identity *who, const char *ccache, bool *unreached, struct buf *says)
 {
 	gss_OID_set_desc mechanisms = {1, (gss_OID)gss_mech_krb5};
 	gss_key_value_element_desc place = {"ccache", ccache};
@@ -111,9 +110,10 @@ static enum auth_reason ask_kdc(const struct identity *who, const char *ccache, 
 		return AUTH_UNAVAILABLE;
 	OM_uint32 code = ask(ours, name, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, says);
 	enum auth_reason first = reason_of(code);
+	*unreached = (krb5_error_code)code == KRB5_KDC_UNREACH || (krb5_error_code)code == KRB5_REALM_CANT_RESOLVE;
 	if (first == AUTH_OK)
 		atomic_store(&was_answered, true);
-	if (first == AUTH_OK || first == AUTH_DISABLED || first == AUTH_ACCOUNT_EXPIRED)
+	if (first == AUTH_OK || first == AUTH_DISABLED || first == AUTH_ACCOUNT_EXPIRED || *unreached)
 		return first;
 	enum auth_reason second = reason_of(ask(ours, who->upn, (gss_OID)GSS_KRB5_NT_ENTERPRISE_NAME, says));
 	return second == AUTH_NO_SUCH_USER ? first : second; /* a KDC without such names knows nobody by them */
@@ -127,11 +127,14 @@ enum auth_reason kerberos_account_now(const struct identity *who, const char *ke
 	if (!who->upn || stat(keytab, &about) != 0 || is_at_rest(&about))
 		return AUTH_UNAVAILABLE;
 	enum auth_reason reason = kerberos_tickets_get(&c, &ours, says);
+	bool unreached = reason == AUTH_UNAVAILABLE;
 	if (reason == AUTH_OK)
-		return ask_kdc(who, kerberos_tickets_ccache(ours), says);
-	if (reason != AUTH_UNAVAILABLE)
-		let_rest(&about);
-	return AUTH_UNAVAILABLE;
+		reason = ask_kdc(who, kerberos_tickets_ccache(ours), &unreached, says);
+	else
+		let_rest(&about, unreached ? UNREACHED_REST_MS : REFUSED_REST_MS);
+	if (ours && unreached)
+		let_rest(&about, UNREACHED_REST_MS);
+	return ours ? reason : AUTH_UNAVAILABLE;
 }
 
 enum auth_reason account_now(const struct identity *who, const char *keytab, struct buf *says)

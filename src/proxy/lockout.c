@@ -228,7 +228,8 @@ static bool find_mark(uint64_t secret, unsigned char mark[LOCKOUT_MARK])
 void lockout_recognize(uint64_t secret, const char *directory, struct span account, struct span text)
 {
 	struct lockout_record r = {0};
-	bool marked = find_mark(secret, r.mark) || lockout_file_mark(directory, account, text, r.mark) == 0;
+	bool again = find_mark(secret, r.mark);
+	bool marked = again || lockout_file_mark(directory, account, text, r.mark) == 0;
 	bool known = marked && lockout_file_find(directory, r.mark, &r) == 0;
 	pthread_mutex_lock(&lock);
 	struct guarded *g = find(secret);
@@ -242,7 +243,7 @@ void lockout_recognize(uint64_t secret, const char *directory, struct span accou
 		g->used = clock_mono();
 	}
 	pthread_mutex_unlock(&lock);
-	if (known && (r.refusals || r.flying))
+	if (known && !again && (r.refusals || r.flying))
 		log_event(LOG_WARNING,
 		          "the credentials of account %.*s were %s before this start: they are not tried again and again (see "
 		          "error 12201)",

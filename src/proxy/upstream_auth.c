@@ -226,7 +226,10 @@ static struct stepping *stepping_new(struct attempt *a, enum auth_scheme scheme)
 		return NULL;
 	ref_init(&s->ref);
 	char why[WHY] = "", bindings[TLS_BINDINGS];
-	if (load_credentials(a, &s->credentials, why, sizeof(why)) == 0) {
+	bool loaded = load_credentials(a, &s->credentials, why, sizeof(why)) == 0;
+	if (loaded && s->credentials.fingerprint != a->credentials.fingerprint) /* the guard was asked about the other */
+		a->x->record.detail = "the secret was changed in this moment";
+	else if (loaded) {
 		s->credentials.with.scheme = scheme;
 		s->initiator = initiator_new(&s->credentials.with, tls_stream_server_bindings(&a->conn->stream, bindings));
 	}

@@ -1,5 +1,6 @@
 """An account of the domain that is disabled or removed while its owner is signed in: the sign-in ends, within the time that the settings say."""
 
+import socket
 import subprocess
 import time
 
@@ -7,12 +8,13 @@ import pytest
 
 from lab.curl import curl
 from lab.domain import Domain
-from lab.fairlead import absolute
+from lab.echo import Echo
+from lab.fairlead import absolute, timed
+from lab.kdc import Kdc
 from lab.processes import wait_until
 from lab.proxy_signin import network_of, sign_in_to_proxy
 from lab.wire import ScriptedOrigin, answering, ok
 
-pytestmark = pytest.mark.slow
 CHANGE = r"""
 import sys, ldb
 from samba.auth import system_session
@@ -79,9 +81,9 @@ class Page:
         self.origin.sock.close()
 
 
-def signed_in(proxy, page, user):
+def signed_in(proxy, page, user, password="Secret1"):
     c = proxy.connect()
-    answer = sign_in_to_proxy(c, page, user, password="Secret1", domain="ADLAB")
+    answer = sign_in_to_proxy(c, page, user, password=password, domain="ADLAB")
     assert answer.status == 200, (answer.start, answer.body)
     return c
 
@@ -90,6 +92,7 @@ def until_refused(c, page, seconds):
     return wait_until(lambda: c.ask(absolute(page)).status == 407, "the sign-in to end", seconds, 0.1)
 
 
+@pytest.mark.slow
 def test_a_disabled_account_ends_on_its_connection(proxy, account):
     account("add", "leaver")
     p = proxy()
@@ -106,6 +109,7 @@ def test_a_disabled_account_ends_on_its_connection(proxy, account):
             assert again.ask(absolute(page)).status == 200
 
 
+@pytest.mark.slow
 def test_a_removed_account_ends_too(proxy, account):
     account("add", "gone2")
     p = proxy()
@@ -114,6 +118,7 @@ def test_a_removed_account_ends_too(proxy, account):
         until_refused(c, page, 10)
 
 
+@pytest.mark.slow
 def test_a_ticket_outlives_nothing(proxy, account, domain, lab):
     """Kerberos clients bring a ticket with every connection, which nobody asks a KDC about."""
     account("add", "traveller")
@@ -133,6 +138,7 @@ def test_a_ticket_outlives_nothing(proxy, account, domain, lab):
         p.wait_event("sign-in refused to a client: account-disabled")
 
 
+@pytest.mark.slow
 def test_without_a_keytab_winbind_says_that_it_is_gone(proxy, account):
     """winbind keeps names for some minutes (winbind cache time): its cache is emptied here."""
     account("add", "gone3")
@@ -150,6 +156,7 @@ def test_without_a_keytab_winbind_says_that_it_is_gone(proxy, account):
         p.wait_event(r"ADLAB\\gone3: there is no such account")
 
 
+@pytest.mark.slow
 def test_nobody_ends_because_nobody_can_be_asked(proxy, domain):
     p = proxy(kerberos=False)
     with Page(p) as page, signed_in(p, page, "alice") as c:
@@ -161,3 +168,23 @@ def test_nobody_ends_because_nobody_can_be_asked(proxy, domain):
         finally:
             domain.start_winbind()
         assert c.ask(absolute(page)).status == 200
+        with signed_in(p, page, "bob", "Secret2") as later:
+            assert later.ask(absolute(page)).status == 200, "by a winbindd that is another one now"
+
+
+def test_a_kdc_that_is_silent_is_waited_for_once(fairlead, lab):
+    """Tickets are verified with the keytab alone: a proxy that reaches no KDC serves all the same."""
+    kdc, page = lab.part(Kdc), f"origin.lab.test:{lab.part(Echo).port}"
+    with socket.create_server(("127.0.0.1", 0)) as silent, open(kdc.config) as f:
+        config = lab.write("krb5-silent.conf", "".join(f"    kdc = 127.0.0.1:{silent.getsockname()[1]}\n" if "kdc = " in line else line for line in f))
+        proxy = fairlead(listen="sign-on = {negotiate}", env={"KRB5_CONFIG": config}, more=f'kerberos {{ keytab = "{kdc.keytab}" }}',
+                         timeouts="connect = 3s  head = 10s  account-check = 1s")
+        address = f"proxy.lab.test:{proxy.port}"
+
+        def ask():
+            return curl(f"http://{address}", f"http://{page}/", "--proxy-negotiate", "-U", ":", "--resolve", f"{address}:127.0.0.1",
+                        env=kdc.client_env("alice"))[0].status
+
+        answers = [timed(ask) for _ in range(6)]
+        assert [status for status, _ in answers] == [200] * 6
+        assert max(seconds for _, seconds in answers[1:]) < 1.5, answers
