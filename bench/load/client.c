@@ -116,7 +116,8 @@ static void await(struct client *c, enum awaiting what)
 static void send_whole(struct client *c, const char *text, size_t length, enum awaiting answer)
 {
 	await(c, answer);
-	ssize_t sent = c->ssl ? tls_send(c->ssl, text, length) : send(c->watched.fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t sent = c->ssl ? tls_send(c->ssl, text, length)
+	                      : send(c->watched.fd, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent != (ssize_t)length)
 		shutdown(c->watched.fd, SHUT_RDWR); /* comes back as an end in the middle of an exchange */
 }
@@ -375,15 +376,17 @@ static void write_requests(struct load *l)
 	if (!path)
 		return;
 	if (l->behaviour->local)
-		l->request_length = (size_t)snprintf(l->request, sizeof l->request, "%s %s HTTP/1.1\r\nHost: site.example\r\n%s\r\n",
-		                                     method, path, browser_fields);
+		l->request_length = (size_t)snprintf(l->request, sizeof l->request,
+		                                     "%s %s HTTP/1.1\r\nHost: site.example\r\n%s\r\n", method, path,
+		                                     browser_fields);
 	else
 		l->request_length = (size_t)snprintf(l->request, sizeof l->request,
 		                                     "%s http://%s%s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", method, l->origin, path,
 		                                     l->origin, browser_fields, length);
 	if (l->behaviour->sign_in) {
-		snprintf(l->type_1, sizeof l->type_1, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sProxy-Authorization: NTLM %s\r\n\r\n",
-		         l->origin, path, l->origin, browser_fields, NTLM_TYPE_1);
+		snprintf(l->type_1, sizeof l->type_1,
+		         "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sProxy-Authorization: NTLM %s\r\n\r\n", l->origin, path,
+		         l->origin, browser_fields, NTLM_TYPE_1);
 		snprintf(l->type_3, sizeof l->type_3, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\n%sProxy-Authorization: NTLM ",
 		         l->origin, path, l->origin, browser_fields);
 		return;

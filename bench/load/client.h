@@ -12,10 +12,10 @@
 /* What clients do once connected, beginning with what comes first on a connection. */
 struct behaviour {
 	const char *name;
-	bool tunnel;      /* CONNECT first */
-	bool ntlm;        /* sign in to the origin first, with canned messages */
-	bool sign_in;     /* sign in to the proxy first, really */
-	bool local;       /* the proxy is a site: origin-form, no origin behind is named */
+	bool tunnel;  /* CONNECT first */
+	bool ntlm;    /* sign in to the origin first, with canned messages */
+	bool sign_in; /* sign in to the proxy first, really */
+	bool local;   /* the proxy is a site: origin-form, no origin behind is named */
 	bool tls;
 	bool reconnect;   /* a new connection for each exchange */
 	bool upload;      /* requests with a body of BIG_BODY */
@@ -39,7 +39,8 @@ struct load {
 	unsigned latency_count, latency_room;
 	struct client *clients;
 	unsigned client_count;
-	char request[1024], connect[256], type_1[1536], type_3[1536]; /* type_3 of a real sign-in ends where its token begins */
+	char request[1024], connect[256], type_1[1536],
+		type_3[1536]; /* type_3 of a real sign-in ends where its token begins */
 	size_t request_length;
 };
 

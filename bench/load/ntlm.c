@@ -9,7 +9,8 @@
 enum { MESSAGE_MOST = 2048, HEAD = 64, PROOF = 16, BLOB_HEAD = 28 };
 
 /* MD4 of BENCH_PASSWORD in UTF-16LE. */
-static const unsigned char nt_hash[16] = {0x82, 0xc1, 0x9a, 0xe5, 0x0c, 0xaa, 0x03, 0xbc, 0xda, 0xb2, 0x61, 0x8c, 0xf2, 0x55, 0x9e, 0x43};
+static const unsigned char nt_hash[16] = {0x82, 0xc1, 0x9a, 0xe5, 0x0c, 0xaa, 0x03, 0xbc,
+                                          0xda, 0xb2, 0x61, 0x8c, 0xf2, 0x55, 0x9e, 0x43};
 
 static unsigned get16(const unsigned char *p)
 {
@@ -96,7 +97,7 @@ bool ntlm_answer(const char *type_2, size_t length, char *out, size_t room)
 	put_field(message + 28, 0, at); /* domain */
 	put_field(message + 36, user_n, at);
 	at += user_n;
-	put_field(message + 44, 0, at); /* workstation */
+	put_field(message + 44, 0, at);  /* workstation */
 	put_field(message + 12, 24, at); /* LM: zeros beside NTLMv2 */
 	at += 24;
 	size_t nt_n = respond(in + 24, in + info_at, info_n, message + at);

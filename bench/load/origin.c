@@ -101,7 +101,8 @@ static bool parent_asks(struct accepted *c, char *head, bool *good)
 	}
 	bool first = token && strncmp(token + 28, "TlRMTVNTUAAB", 12) == 0;
 	c->sign_in = first ? CHALLENGED : STRANGER;
-	*good = first ? answer(c, proxy_challenge, sizeof proxy_challenge - 1) : answer(c, proxy_offer, sizeof proxy_offer - 1);
+	*good = first ? answer(c, proxy_challenge, sizeof proxy_challenge - 1)
+	              : answer(c, proxy_offer, sizeof proxy_offer - 1);
 	return true;
 }
 

@@ -464,8 +464,7 @@ static void files_named_in_the_settings_are_looked_up(void **state)
 
 static void the_examples_are_right(void **state)
 {
-	static const char *const names[] = {"loopback", "chain-branch", "chain-head-office",
-	                                    "old-iis",  "access",       "logging",
+	static const char *const names[] = {"loopback", "chain-branch", "chain-head-office", "old-iis", "access", "logging",
 	                                    "relay",    "site"};
 	char said[SAID_ROOM], path[4200];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
