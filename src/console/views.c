@@ -1,8 +1,11 @@
 #include "console/views.h"
 
+#include <stdlib.h>
+
 #include "base/counters.h"
 #include "console/process.h"
 #include "proxy/explain.h"
+#include "proxy/failures.h"
 #include "proxy/members.h"
 
 static void name_and_number(struct sheet *s, const char *name, int64_t n)
@@ -195,6 +198,24 @@ static void fill_ends(const struct responder_request *request, struct sheet *s)
 	}
 }
 
+/* The latest; the lock is held no longer than it takes to copy them. */
+static void fill_refused(const struct responder_request *request, struct sheet *s)
+{
+	enum { ROWS = 100 };
+	const struct settings *settings = request->settings;
+	struct failures_limits limits = {(unsigned)settings->limits.sign_in_failures, settings->timeouts.sign_in_failures,
+	                                 (unsigned)settings->limits.sign_in_pairs};
+	struct failures_row *rows = calloc(ROWS, sizeof(*rows));
+	unsigned n = rows ? failures_refused(&limits, clock_mono(), rows, ROWS) : 0;
+	for (unsigned i = 0; i < n; i++) {
+		sheet_string(s, rows[i].user);
+		sheet_string(s, rows[i].from);
+		sheet_number(s, rows[i].failures);
+		sheet_number(s, rows[i].left_ms / 1000);
+	}
+	free(rows);
+}
+
 const struct view views[] = {
 	{"process", "This process", true, {"what", "value"}, fill_process},
 	{"listeners", "Listeners", true, {"address", "role", "name", "clients", "intermediaries"}, fill_listeners},
@@ -210,6 +231,11 @@ const struct view views[] = {
      fill_upstreams},
 	{"routes", "Routes, the first that matches wins", true, {"to", "via", "pin", "via-header", "line"}, fill_routes},
 	{"access", "Access rules, the first that matches wins", true, {"action", "rule", "line"}, fill_access},
+	{"refused-sign-ins",
+     "Accounts that failed too often from one address, refused there for now",
+     true,
+     {"account", "address", "failures", "for-s"},
+     fill_refused},
 	{"ended", "How exchanges ended", true, {"reason", "count", "meaning"}, fill_ends_that_came},
 	{"counters", "Counters", true, {"name", "value", "meaning"}, fill_counters},
 	{"ends",

@@ -163,6 +163,36 @@ void failures_tell(struct failures_attempt *a, enum failures_outcome outcome, mo
 		(int)a->claim.n, a->claim.user, from, a->limits.most, (long long)a->limits.window_ms / 1000);
 }
 
+static void describe(const struct pair *p, const struct failures_limits *limits, mono_ms now, struct failures_row *out)
+{
+	struct addr from = {0};
+	from.v6.sin6_family = AF_INET6;
+	memcpy(&from.v6.sin6_addr, p->key, 16);
+	static const char no_more[12];
+	if (memcmp(p->key + 4, no_more, sizeof(no_more)) == 0) { /* as make_key() wrote it */
+		from = (struct addr){.v4 = {.sin_family = AF_INET}};
+		memcpy(&from.v4.sin_addr, p->key, 4);
+	}
+	addr_format(&from, false, out->from);
+	memcpy(out->user, p->key + 16, p->n - 16);
+	out->user[p->n - 16] = '\0';
+	out->failures = p->failures;
+	out->left_ms = p->window + limits->window_ms - now;
+}
+
+unsigned failures_refused(const struct failures_limits *limits, mono_ms now, struct failures_row *rows, unsigned most)
+{
+	unsigned n = 0;
+	pthread_mutex_lock(&lock);
+	for (struct link *l = failing.prev; l != &failing && n < most && limits->most; l = l->prev) {
+		const struct pair *p = CONTAINER_OF(l, struct pair, link);
+		if (p->failures >= limits->most && now - p->window < limits->window_ms)
+			describe(p, limits, now, &rows[n++]);
+	}
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 unsigned failures_pairs(void)
 {
 	pthread_mutex_lock(&lock);

@@ -37,6 +37,14 @@ struct failures_attempt {
 enum failures_verdict failures_ask(struct failures_attempt *a, mono_ms now);
 /* How it ended. Says in the events log when it was one too many. */
 void failures_tell(struct failures_attempt *a, enum failures_outcome outcome, mono_ms now);
+/* One that is refused now, for the console. */
+struct failures_row {
+	char user[NAME_MOST + 1], from[ADDR_TEXT];
+	unsigned failures;
+	int64_t left_ms;
+};
+/* The latest of them, `most` at most; how many were written. */
+unsigned failures_refused(const struct failures_limits *limits, mono_ms now, struct failures_row *rows, unsigned most);
 /* Pairs that are remembered now. */
 unsigned failures_pairs(void);
 

@@ -1,5 +1,6 @@
 """Clients that fail to sign in: limited for each pair of address and account, and never for anybody else."""
 
+import json
 import re
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from lab.fairlead import absolute
 from lab.processes import wait_until
 from lab.proxy_signin import Accounts, proxy_basic, proxy_type1, proxy_type3, sign_in_to_proxy
 from lab.winbind import Winbind
-from lab.wire import Closed, Wire
+from lab.wire import Closed, Wire, connect
 
 ALL = "sign-on = {negotiate, ntlm, basic}  basic-without-tls = true  accounts = {local}"
 
@@ -66,6 +67,10 @@ def test_the_pair_is_refused_and_nobody_else(limited, page):
     proxy.wait_event(r"alice has failed to sign in from 127.0.0.1 3 times")
     assert proxy.events().count("has failed to sign in") == 1
     assert proxy.metric("sign_ins_limited_total") == 4
+    with connect(proxy.console) as c:
+        shown = json.loads(c.ask("GET /refused-sign-ins HTTP/1.1\r\nHost: c\r\nAccept: application/json\r\nConnection: close\r\n\r\n").body)
+    assert [(r["account"], r["address"], r["failures"]) for r in (shown["rows"] if isinstance(shown, dict) and "rows" in shown else shown)] \
+        == [("alice", "127.0.0.1", 3)]
     page_for_client = curl(proxy.url, f"http://{page}/", "--proxy-basic", "-U", "alice:Secret1")[0].body
     assert "too-many" not in page_for_client and "did not accept" in page_for_client, "no more than for a wrong password"
 

@@ -41,6 +41,12 @@ static void after_so_many_it_is_refused(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(wrong("10.0.0.1", "a", 1), FAILURES_GO);
 	assert_int_equal(wrong("10.0.0.1", "a", 2), FAILURES_REFUSE);
+	struct failures_row rows[4];
+	struct failures_limits limits = {.most = 3, .window_ms = WINDOW};
+	assert_int_equal(failures_refused(&limits, 2, rows, 4), 1);
+	assert_string_equal(rows[0].user, "a");
+	assert_string_equal(rows[0].from, "10.0.0.1");
+	assert_true(rows[0].failures == 3 && rows[0].left_ms == WINDOW - 1);
 	assert_int_equal(ask("10.0.0.2", "a", 2), FAILURES_GO);
 	assert_int_equal(ask("10.0.0.1", "b", 2), FAILURES_GO);
 	assert_int_equal(ask("10.0.0.1", "a", WINDOW), FAILURES_REFUSE);
