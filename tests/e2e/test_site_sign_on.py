@@ -3,6 +3,7 @@ whom when several share a site, a connection or a proxy."""
 
 import os
 import random
+import subprocess
 import threading
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 import ntlm
 from lab import wire
 from lab.curl import curl
+from lab.domain import Domain
 from lab.fairlead import chain
 from lab.processes import Process, free_port, wait_until
-from lab.proxy_signin import Accounts
-from lab.published import (HOST, Site, authorization, basic, begin, codes, finish, get, sign_in, user_of, words)
+from lab.proxy_signin import Accounts, network_of
+from lab.published import (HOST, Application, Site, authorization, basic, begin, codes, finish, get, sign_in, user_of, words)
 from lab.squid import ForwardSquid
 from lab.tinyproxy import Tinyproxy
 
@@ -696,3 +698,58 @@ def test_a_large_ticket_is_read(published, size):
             assert answer.status == 401 and not answer.closes, answer.start
             assert user_of(c.ask(get("/anon/"))) == "-"
     assert {r["x-end"] for r in site.log(4) if r["cs-uri-stem"] == "/kerberos/"} == {"site-sign-in-refused"}
+
+
+_CROWD = r"""
+import sys, ldb
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+lp = LoadParm(); lp.load_default()
+db = SamDB(session_info=system_session(), lp=lp)
+user, groups = sys.argv[1], int(sys.argv[2])
+db.newuser(user, "Secret11")
+dn = str(db.search(db.domain_dn(), expression=f"(sAMAccountName={user})", attrs=[])[0].dn)
+db.transaction_start()
+for i in range(groups):
+    name = f"Of {user} {i:04}"
+    db.add({"dn": f"CN={name},CN=Users,{db.domain_dn()}", "objectClass": "group", "sAMAccountName": name, "member": dn})
+db.transaction_commit()
+"""
+
+
+@pytest.mark.slow
+def test_a_real_ticket_of_a_user_in_a_thousand_groups(fairlead, lab):
+    """Which is what Windows allows. All their names reach the application, and each of them lets him in."""
+    domain, port = lab.part(Domain), free_port()
+    subprocess.run(domain.inside("dc1", "/usr/bin/python3", lab.write("domain/crowd.py", _CROWD), "crowded", 1000), check=True)
+    ticket = f"{domain.folder}/cc.crowded"
+    subprocess.run(domain.inside("mb1", "kinit", "-c", ticket, "crowded@AD.LAB.TEST"), input="Secret11\n", text=True, check=True, capture_output=True)
+    with network_of(domain.hosts["mb1"].pid):
+        application = Application()
+    directory = "application = told  sign-on = {negotiate}  accounts = {corp}"
+    fairlead(name="proxy.ad.lab.test", workers=1, prefix=domain.inside("mb1"), network=lambda: network_of(domain.hosts["mb1"].pid), more=f"""
+accounts corp {{ windows-domain = winbind }}
+kerberos {{ keytab = "{domain.keytab}" }}
+application told {{ member "http://127.0.0.1:{application.port}" {{ }} }}
+site "web.ad.lab.test" {{
+    listen = {{"http://127.0.0.1:{port}"}}
+    directory "/" {{ {directory} }}
+    directory "/named/" {{ {directory}  groups = {{'ADLAB\\Of crowded 0007'}} }}
+    directory "/other/" {{ {directory}  groups = {{'ADLAB\\webusers'}} }}
+}}""")
+    at = f"web.ad.lab.test:{port}"
+
+    def ask():
+        answers = curl("", [f"http://{at}/{path}" for path in ("", "named/", "other/")], "--negotiate", "-u", ":", "--resolve",
+                       f"{at}:127.0.0.1", env={"KRB5CCNAME": ticket}, prefix=domain.inside("mb1"))
+        assert answers[0].status == 200 and answers[2].status == 401, answers
+        names = words(answers[0].body)["groups"].split(", ")
+        if any(n.startswith("S-1-") for n in names):  # winbind could not name it, and is asked again later; until then it counts for nothing
+            return None
+        return answers, names
+
+    answers, names = wait_until(ask, "winbind to name all groups", 60, 1)
+    assert answers[1].status == 200 and application.told[-1]["user"] == r"ADLAB\crowded"
+    assert len([n for n in names if n.startswith(r"ADLAB\Of crowded ")]) == 1000
+    assert os.path.getsize(ticket) > 9_000
