@@ -63,15 +63,25 @@ static int settle_salt(unsigned char of_file[SALT], bool in_file)
 
 /* ---- the text */
 
-static bool read_hex(const char *text, unsigned char *out, size_t n)
+static int hex_digit(char c)
 {
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* `n` bytes, and nothing behind them. */
+static bool read_hex(struct span text, unsigned char *out, size_t n)
+{
+	if (text.n != 2 * n)
+		return false;
 	for (size_t i = 0; i < n; i++) {
-		unsigned byte;
-		if (!strchr("0123456789abcdef", text[2 * i]) || !text[2 * i] || sscanf(text + 2 * i, "%2x", &byte) != 1)
+		int high = hex_digit(text.p[2 * i]), low = hex_digit(text.p[2 * i + 1]);
+		if (high < 0 || low < 0)
 			return false;
-		out[i] = (unsigned char)byte;
+		out[i] = (unsigned char)(high << 4 | low);
 	}
-	return text[2 * n] == '\0';
+	return true;
 }
 
 static void seal_of(struct span text, unsigned char seal[SEAL])
@@ -99,14 +109,29 @@ static void write_text(const struct table *t, struct buf *to)
 	buf_addc(to, '\n');
 }
 
+static bool read_number(struct span *rest, uint64_t most, uint64_t *out)
+{
+	struct span word;
+	return span_next(rest, ' ', &word) && span_to_u64(word, most, out) == 0;
+}
+
 static bool read_record(const char *line, struct lockout_record *r)
 {
-	char mark[2 * LOCKOUT_MARK + 2];
-	int proven, flying, end = 0;
-	return sscanf(line, "secret %33s %d %d %u %" SCNd64 " %" SCNd64 "%n", mark, &proven, &flying, &r->refusals,
-	              &r->window, &r->last, &end) == 6 &&
-	       line[end] == '\0' && read_hex(mark, r->mark, LOCKOUT_MARK) &&
-	       (r->proven = proven == 1, r->flying = flying == 1, true);
+	struct span rest = span_of(line), word;
+	uint64_t proven, flying, refusals, window, last;
+	if (!span_next(&rest, ' ', &word) || !span_eq(word, SPAN("secret")) || !span_next(&rest, ' ', &word) ||
+	    !read_hex(word, r->mark, LOCKOUT_MARK))
+		return false;
+	if (!read_number(&rest, 1, &proven) || !read_number(&rest, 1, &flying) ||
+	    !read_number(&rest, UINT_MAX, &refusals) || !read_number(&rest, INT64_MAX, &window) ||
+	    !read_number(&rest, INT64_MAX, &last) || rest.n > 0)
+		return false;
+	r->proven = proven == 1;
+	r->flying = flying == 1;
+	r->refusals = (unsigned)refusals;
+	r->window = (int64_t)window;
+	r->last = (int64_t)last;
+	return true;
 }
 
 /* What was written whole by write_text(), or false. */
@@ -118,14 +143,14 @@ static bool read_table(char *text, struct table *t)
 		return false;
 	seal_of(span_make(text, (size_t)(last + 1 - text)), seal);
 	last[strlen(last) - 1] = '\0';
-	if (!read_hex(last + strlen("\nseal "), sealed, SEAL) || memcmp(seal, sealed, SEAL) != 0)
+	if (!read_hex(span_of(last + strlen("\nseal ")), sealed, SEAL) || memcmp(seal, sealed, SEAL) != 0)
 		return false;
 	*last = '\0';
 	char *line = strtok_r(text, "\n", &save);
 	if (!line || strcmp(line, "fairlead lockout 1") != 0)
 		return false;
 	line = strtok_r(NULL, "\n", &save);
-	if (!line || strncmp(line, "salt ", 5) != 0 || !read_hex(line + 5, t->salt, SALT))
+	if (!line || strncmp(line, "salt ", 5) != 0 || !read_hex(span_of(line + 5), t->salt, SALT))
 		return false;
 	while ((line = strtok_r(NULL, "\n", &save)) != NULL)
 		if (t->count == LOCKOUT_RECORDS_MOST || !read_record(line, &t->records[t->count++]))
