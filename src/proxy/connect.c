@@ -181,14 +181,21 @@ static struct upstream_conn *take_pooled(struct exchange *x, struct upstream_ser
 	return conn;
 }
 
+/* Whether the connection would be signed in by us, and could just as well be another's when that is done with it. */
+static bool may_share_sign_in(const struct exchange *x, const struct member_settings *member)
+{
+	return member && upstream_signs_in(x->route.upstream) && !needs_fresh(x);
+}
+
 /* A pooled connection, or room for a new one. False: *reason. */
 static bool find_place(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
                        enum end_reason *reason, int *error)
 {
 	unsigned most = quota(x, member);
-	*error = most ? upstream_server_wait(server, most, needs_fresh(x),
-	                                     clock_after(worker_now(), x->settings->timeouts.connect))
-	              : 0;
+	mono_ms deadline = clock_after(worker_now(), x->settings->timeouts.connect);
+	*error = may_share_sign_in(x, member) ? upstream_server_wait_to_sign_in(server, deadline) : 0;
+	if (!*error && most)
+		*error = upstream_server_wait(server, most, needs_fresh(x), deadline);
 	if (*error) {
 		*reason = *error == -ETIMEDOUT ? END_TOO_BUSY : END_DRAINING;
 		return false;
@@ -212,6 +219,18 @@ static bool dial_or_make_room(struct exchange *x, const struct member_settings *
 	return dial_one(x, member, server, reason, error);
 }
 
+static bool make_new(struct exchange *x, const struct member_settings *member, struct upstream_server *server,
+                     enum end_reason *reason, int *error)
+{
+	bool signs_in = may_share_sign_in(x, member);
+	if (signs_in)
+		upstream_server_begin_sign_in(server);
+	bool ok = dial_or_make_room(x, member, server, reason, error);
+	if (signs_in)
+		upstream_server_end_sign_in(server);
+	return ok;
+}
+
 static bool reach(struct exchange *x, const struct member_settings *member, enum end_reason *reason, int *error)
 {
 	struct upstream_server *server = server_for(x, member);
@@ -219,8 +238,7 @@ static bool reach(struct exchange *x, const struct member_settings *member, enum
 	*error = -ENOMEM;
 	if (!server)
 		return false;
-	bool ok = find_place(x, member, server, reason, error) &&
-	          (x->conn || dial_or_make_room(x, member, server, reason, error));
+	bool ok = find_place(x, member, server, reason, error) && (x->conn || make_new(x, member, server, reason, error));
 	upstream_server_put(server);
 	return ok;
 }

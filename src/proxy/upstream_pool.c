@@ -5,7 +5,10 @@
 #include "base/counters.h"
 #include "net/fiber.h"
 
-enum { SERVERS_MOST = 1 << 20 };
+enum {
+	SERVERS_MOST = 1 << 20,
+	SIGN_INS_AT_ONCE = 16, /* by one worker, to one server */
+};
 
 static void discard(struct upstream_conn *conn)
 {
@@ -76,6 +79,7 @@ struct upstream_server *upstream_server_get(struct upstream_pool *pool, struct s
 	server->name = text + key.n;
 	list_init(&server->idle);
 	list_init(&server->waiting);
+	list_init(&server->to_sign_in);
 	if (map_put(&pool->servers, server->key, server, NULL) != 0) {
 		free(server);
 		return NULL;
@@ -123,11 +127,28 @@ struct waiter {
 	struct fiber *fiber;
 };
 
-void upstream_server_stir(struct upstream_server *server)
+static void wake_first(struct link *waiting)
 {
-	struct link *first = list_pop(&server->waiting);
+	struct link *first = list_pop(waiting);
 	if (first)
 		fiber_wake(CONTAINER_OF(first, struct waiter, link)->fiber);
+}
+
+/* Waits to be woken. What came too late for us is the next one's. */
+static int wait_among(struct link *waiting, mono_ms deadline)
+{
+	struct waiter waiter = {.fiber = fiber_self()};
+	list_push(waiting, &waiter.link);
+	int result = fiber_wait(deadline);
+	if (result != 0 && list_empty(&waiter.link))
+		wake_first(waiting);
+	list_remove(&waiter.link);
+	return result;
+}
+
+void upstream_server_stir(struct upstream_server *server)
+{
+	wake_first(&server->waiting);
 }
 
 void upstream_server_enter(struct upstream_server *server)
@@ -151,14 +172,28 @@ int upstream_server_wait(struct upstream_server *server, unsigned most, bool fre
 			discard(CONTAINER_OF(server->idle.prev, struct upstream_conn, link));
 			continue;
 		}
-		struct waiter waiter = {.fiber = fiber_self()};
-		list_push(&server->waiting, &waiter.link);
-		result = fiber_wait(deadline);
-		if (result != 0 && list_empty(&waiter.link))
-			upstream_server_stir(server); /* the place that came too late for us is the next one's */
-		list_remove(&waiter.link);
+		result = wait_among(&server->waiting, deadline);
 	}
 	return result;
+}
+
+int upstream_server_wait_to_sign_in(struct upstream_server *server, mono_ms deadline)
+{
+	int result = 0;
+	while (result == 0 && server->signing_in >= SIGN_INS_AT_ONCE && server->idle_count == 0)
+		result = wait_among(&server->to_sign_in, deadline);
+	return result;
+}
+
+void upstream_server_begin_sign_in(struct upstream_server *server)
+{
+	server->signing_in++;
+}
+
+void upstream_server_end_sign_in(struct upstream_server *server)
+{
+	server->signing_in--;
+	wake_first(&server->to_sign_in);
 }
 
 void upstream_pool_give(struct upstream_conn *conn)
@@ -184,6 +219,7 @@ void upstream_pool_give(struct upstream_conn *conn)
 	if (pool->ageing.when == NEVER)
 		timer_set(&pool->ageing, conn->idle_since + pool->idle_ms);
 	upstream_server_stir(server);
+	wake_first(&server->to_sign_in);
 }
 
 void upstream_pool_empty(struct upstream_pool *pool)

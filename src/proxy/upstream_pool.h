@@ -13,10 +13,12 @@ struct upstream_server {
 	unsigned references;
 	unsigned idle_count;
 	unsigned open_count;
-	struct link idle;    /* the latest used first */
-	struct link waiting; /* exchanges that wait for a connection, the first come first */
-	struct span key;     /* in the same block */
-	const char *name;    /* "host:port", terminated, for logs; in the same block */
+	struct link idle;       /* the latest used first */
+	struct link waiting;    /* exchanges that wait for a connection, the first come first */
+	struct link to_sign_in; /* exchanges that wait until fewer connections are being signed in, or one comes free */
+	unsigned signing_in;    /* connections that are being made and signed in to it */
+	struct span key;        /* in the same block */
+	const char *name;       /* "host:port", terminated, for logs; in the same block */
 };
 
 struct upstream_pool {
@@ -42,6 +44,11 @@ void upstream_server_put(struct upstream_server *server);
 struct upstream_conn *upstream_pool_take(struct upstream_server *server);
 /* Waits until there is an idle connection (unless `fresh`, when one is closed to make room) or fewer than `most` are open. 0, -ETIMEDOUT, -ECANCELED. */
 MUST_CHECK int upstream_server_wait(struct upstream_server *server, unsigned most, bool fresh, mono_ms deadline);
+/* Where connections have to be signed in: waits until one is idle, or few enough are being made, so that a crowd of clients shares the connections of the
+ * first instead of each signing in its own. For those who can share one. 0, -ETIMEDOUT, -ECANCELED. */
+MUST_CHECK int upstream_server_wait_to_sign_in(struct upstream_server *server, mono_ms deadline);
+void upstream_server_begin_sign_in(struct upstream_server *server);
+void upstream_server_end_sign_in(struct upstream_server *server);
 /* A connection of it has ended or come back: whoever waits longest may look again. */
 void upstream_server_stir(struct upstream_server *server);
 /* One more of its connections is open, and holds a reference; and is open no more. */

@@ -78,9 +78,50 @@ static void without_a_place_the_wait_ends_by_its_deadline(void **state)
 	on_worker(wait_in_vain, NULL);
 }
 
+struct crowd {
+	struct upstream_server *server;
+	unsigned through, at_once, most;
+};
+
+static int sign_in(void *arg)
+{
+	struct crowd *c = arg;
+	CHECK(upstream_server_wait_to_sign_in(c->server, worker_now() + 3000) == 0);
+	upstream_server_begin_sign_in(c->server);
+	c->at_once++;
+	c->most = c->at_once > c->most ? c->at_once : c->most;
+	CHECK(fiber_sleep(2) == 0);
+	c->at_once--;
+	c->through++;
+	upstream_server_end_sign_in(c->server);
+	return 0;
+}
+
+static void come_in_a_crowd(void *arg)
+{
+	enum { CROWD = 200 };
+	static struct task tasks[CROWD];
+	struct upstream_conn *conn;
+	struct crowd crowd = {.server = server_with_one_connection(&conn)};
+	for (int i = 0; i < CROWD; i++)
+		CHECK(task_start(&tasks[i], sign_in, &crowd) == 0);
+	for (int i = 0; i < CROWD; i++)
+		task_join(&tasks[i]);
+	CHECK(crowd.through == CROWD && crowd.most == 16 && crowd.server->signing_in == 0);
+	upstream_conn_end(conn);
+	upstream_server_put(crowd.server);
+	upstream_pool_fini(&pool);
+}
+
+static void a_crowd_signs_in_a_few_at_a_time(void **state)
+{
+	on_worker(come_in_a_crowd, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crowd_signs_in_a_few_at_a_time),
 		cmocka_unit_test(a_place_that_comes_too_late_for_one_is_the_next_ones),
 		cmocka_unit_test(without_a_place_the_wait_ends_by_its_deadline),
 	};
