@@ -159,10 +159,10 @@ def test_channel_bindings_of_ntlm(published, scheme, wrapped):
             assert sign_in(c, "alice", "/all/", scheme=scheme, wrapped=wrapped).status == 200, "there is nothing to bind to"
 
 
-def test_channel_bindings_of_kerberos(published):
+def test_channel_bindings_of_kerberos(published, monkeypatch):
     gssapi = pytest.importorskip("gssapi")
     site = published(settings="channel-binding = require")
-    os.environ.update(KRB5_CONFIG=site.kdc.config)
+    monkeypatch.setenv("KRB5_CONFIG", site.kdc.config)
 
     def ask(data):
         store = {"ccache": site.kdc.ccache("alice")}

@@ -146,7 +146,7 @@ log events {{ file = "{self.events_file}"  level = info }}
                 values = line.split(" ")
                 assert len(values) == len(names), f"{len(values)} values for {len(names)} fields: {line}"
                 rows.append(dict(zip(names, values)))
-        return [r for r in rows if r["cs-uri"] not in ("/health", "/metrics")]
+        return [r for r in rows if r["cs-uri"] not in ("/health", "/metrics", "/?all")]
 
     def events(self):
         try:
@@ -212,7 +212,7 @@ log events {{ file = "{self.events_file}"  level = info }}
     def expect_nothing_told(self):
         """No password of the lab in the console's pages."""
         try:
-            pages = [self._console(path).body.decode(errors="replace") for path in ("/metrics", "/")]
+            pages = [self._console(path).body.decode(errors="replace") for path in ("/metrics", "/?all")]
         except (OSError, wire.Closed):
             return
         assert not canary.leaks("\n".join(pages)), "a password in the console"

@@ -1,6 +1,7 @@
 """Child processes, ports and files of one test session. Everything started here is ended here, by its own process id."""
 
 import atexit
+import collections
 import ctypes
 import os
 import random
@@ -19,16 +20,22 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+_given = collections.deque(maxlen=1000)  # lately: their owners may not listen yet
+
+
 def free_port():
     """A port below the ephemeral range, so that no outgoing connection of a test takes it before its owner listens."""
     for _ in range(1000):
         port = random.randrange(22000, 32000)
+        if port in _given:
+            continue
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.append(port)
             return port
     raise RuntimeError("no free port between 22000 and 32000")
 
@@ -95,6 +102,12 @@ class Process:
     def wait(self, seconds=10.0):
         return self.popen.wait(seconds)
 
+    def ask_to_end(self):
+        try:
+            os.killpg(self.pid, signal.SIGTERM)
+        except (ProcessLookupError, PermissionError):
+            pass
+
     def end(self, seconds=5.0):
         """SIGTERM, then SIGKILL for the whole group. Harmless when it has ended already."""
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -147,6 +160,8 @@ class Lab:
         return self._parts[make]
 
     def close(self):
+        for process in self.started:  # all at once: some take seconds to end
+            process.ask_to_end()
         while self.started:
             self.started.pop().end()
         if os.environ.get("FAIRLEAD_KEEP_LAB"):
