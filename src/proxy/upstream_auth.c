@@ -507,9 +507,29 @@ static uint64_t generation_now(const struct exchange *x)
 	return x->behalf ? behalf_generation(x) : credentials_generation(&x->route.upstream->credentials);
 }
 
+/* The same, for the exchanges of one millisecond: under load they share one look at the file. */
+static uint64_t generation_of_this_moment(const struct exchange *x)
+{
+	static _Thread_local struct {
+		uint64_t edition, generation;
+		unsigned upstream;
+		mono_ms when;
+	} last;
+	if (x->behalf)
+		return generation_now(x);
+	if (last.edition != x->lease->edition->number || last.upstream != x->route.upstream->index ||
+	    last.when != worker_now()) {
+		last.generation = generation_now(x);
+		last.edition = x->lease->edition->number;
+		last.upstream = x->route.upstream->index;
+		last.when = worker_now();
+	}
+	return last.generation;
+}
+
 bool upstream_sign_in_holds(const struct exchange *x, const struct upstream_conn *conn)
 {
-	return !conn->signed_in || (conn->generation == generation_now(x) &&
+	return !conn->signed_in || (conn->generation == generation_of_this_moment(x) &&
 	                            worker_now() - conn->signed_in_at < x->settings->timeouts.parent_sign_in_age);
 }
 
