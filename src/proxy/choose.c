@@ -96,7 +96,7 @@ static enum step choose_application(struct exchange *x)
 	if (next != STEP_CONNECT)
 		return next;
 	x->upgrade = wants_upgrade(x);
-	if (x->policy)
+	if (!application_signs_in(x))
 		return STEP_CONNECT;
 	read_leg(x);
 	return ask_pin(x);

@@ -442,11 +442,11 @@ static bool repeats_last_word(const struct client_auth *auth, struct span value)
 enum step authenticate(struct exchange *x)
 {
 	const struct client_auth *auth = &x->client->auth;
+	struct span value = head_value(&x->request, words_of(x)->credentials);
+	x->credentials_pass = value.p && is_published(x) && publish_passes_credentials(x, value);
 	if (!x->policy)
 		return STEP_AUTHORIZE;
-	struct span value = head_value(&x->request, words_of(x)->credentials);
 	forget_if_stale(x);
-	x->credentials_pass = value.p && is_published(x) && publish_passes_credentials(x, value);
 	if (value.p && !x->credentials_pass && !repeats_last_word(auth, value))
 		return use_credentials(x, value);
 	if (auth->who && !auth->in_doubt && !x->sign_on->per_request && counts_here(x, auth->who))

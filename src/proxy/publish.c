@@ -183,9 +183,17 @@ static bool lets_anonymous_in(const struct directory_settings *d)
 	return false;
 }
 
+bool application_signs_in(const struct exchange *x)
+{
+	const struct sign_on_list *l = &x->place.directory->sign_on.schemes;
+	return x->place.directory->application && l->count == 1 && l->items[0] == SIGN_ON_ANONYMOUS;
+}
+
 bool publish_passes_credentials(const struct exchange *x, struct span credentials)
 {
 	struct challenge c;
+	if (application_signs_in(x))
+		return true;
 	return x->place.directory->application && lets_anonymous_in(x->place.directory) &&
 	       credentials_parse(credentials, &c) && (c.scheme == SCHEME_BEARER || c.scheme == SCHEME_DIGEST);
 }
@@ -236,7 +244,7 @@ void note_answer_of_application(struct exchange *x)
 {
 	if (x->response.status != 401)
 		return;
-	if (x->policy)
+	if (!application_signs_in(x))
 		x->record.substatus = 5;
 	else
 		x->record.substatus = x->leg.bound || head_has(&x->request, FIELD_AUTHORIZATION) ? 1 : 2;

@@ -8,7 +8,9 @@
 
 /* IDENTIFY at a site's address: the site by its host, the directory by the path. */
 enum step identify_place(struct exchange *x);
-/* Whether credentials are for the application behind: where anonymous may come in, of schemes that are no sign-in here and bind no connection. */
+/* Whether the application signs its users in itself: sign-on = {anonymous} alone. What is merely not offered on this connection does not count. */
+bool application_signs_in(const struct exchange *x);
+/* Whether credentials are for the application behind: then, and where anonymous may come in, of schemes that are no sign-in here and bind no connection. */
 bool publish_passes_credentials(const struct exchange *x, struct span credentials);
 /* AUTHORIZE: who signed in, and the users and groups of the directory. */
 enum step authorize_place(struct exchange *x);

@@ -70,9 +70,8 @@ void publish_drop_forged(struct exchange *x)
 {
 	for (unsigned i = 0; i < x->request.count; i++) {
 		struct field *f = &x->request.fields[i];
-		bool ours = x->policy && !x->credentials_pass;
 		bool known = f->id != FIELD_OTHER && f->id != FIELD_FORWARDED && f->id != FIELD_X_FORWARDED_FOR;
-		bool consumed = ours && f->id == FIELD_AUTHORIZATION;
+		bool consumed = f->id == FIELD_AUTHORIZATION && !x->credentials_pass;
 		if (consumed || (!known && publish_is_forged(field_name(f))))
 			f->dropped = true;
 	}

@@ -154,6 +154,18 @@ def test_a_token_that_could_sign_a_connection_in_never_passes_where_we_sign_in(p
         assert answer.status == 401, scheme
 
 
+@pytest.mark.parametrize("credentials", ["Basic " + base64.b64encode(b"alice:Secret1").decode(),
+                                         "NTLM " + base64.b64encode(ntlm.type1()).decode()])
+def test_what_is_not_offered_on_a_plain_connection_is_no_credential_of_the_application_s(publish, credentials):
+    site = publish("sign-on = {anonymous, basic}")
+    with site.connect() as c:
+        for _ in range(2):
+            seen = who(c.ask(get(fields=f"Authorization: {credentials}\r\n")))
+            assert fields_of(seen, "Authorization") == [] and seen["user"] == "-"
+        assert fields_of(who(c.ask(get(fields="Authorization: Bearer x.y\r\n"))), "Authorization") == ["Bearer x.y"]
+    assert site.fairlead.metric("pins_total") == 0
+
+
 # ---- the application signs them in itself
 
 def ntlm_curl(site, signing, user, paths, *options):
