@@ -54,24 +54,7 @@ static void resolve_members(const struct settings *s, struct complaints *c)
 	}
 }
 
-static const char *role_name(enum listen_role role)
-{
-	static const char *const names[] = {[ROLE_PROXY] = "proxy", [ROLE_CONSOLE] = "console", [ROLE_SITE] = "site"};
-	return names[role];
-}
-
 /* ---- for people */
-
-static void say_schemes(const struct sign_on_list *l, struct buf *to)
-{
-	static const char *const names[] = {[SIGN_ON_ANONYMOUS] = "anonymous",
-	                                    [SIGN_ON_BASIC] = "basic",
-	                                    [SIGN_ON_NTLM] = "ntlm",
-	                                    [SIGN_ON_NEGOTIATE] = "negotiate",
-	                                    [SIGN_ON_RELAY] = "relay"};
-	for (unsigned i = 0; i < l->count; i++)
-		buf_addf(to, "%s%s", i ? ", " : "", names[l->items[i]]);
-}
 
 /* What holds in each directory once everything is inherited. */
 static void say_sites(const struct settings *s, struct buf *to)
@@ -88,7 +71,7 @@ static void say_sites(const struct settings *s, struct buf *to)
 			const struct directory_settings *d = &site->directories[k];
 			buf_addf(to, "    %s: %s %s; sign-on ", d->prefix, d->application ? "application" : "files",
 			         d->application ? d->application->name : d->files);
-			say_schemes(&d->sign_on.schemes, to);
+			sign_on_write(&d->sign_on.schemes, to);
 			buf_adds(to, d->users.count || d->groups.count ? "; named users and groups only\n" : "\n");
 		}
 	}
@@ -97,7 +80,7 @@ static void say_sites(const struct settings *s, struct buf *to)
 static void say_listens(const struct settings *s, struct buf *to)
 {
 	for (unsigned i = 0; i < s->listen_count; i++)
-		buf_addf(to, "  %s at %s\n", role_name(s->listens[i].role), s->listens[i].address);
+		buf_addf(to, "  %s at %s\n", listen_role_name(s->listens[i].role), s->listens[i].address);
 }
 
 static void say_patterns(const struct pattern_list *l, struct buf *to)
@@ -164,7 +147,7 @@ static void json_listens(const struct settings *s, struct buf *to)
 {
 	buf_adds(to, ",\"listeners\":[");
 	for (unsigned i = 0; i < s->listen_count; i++) {
-		buf_addf(to, "%s{\"role\":\"%s\",", i ? "," : "", role_name(s->listens[i].role));
+		buf_addf(to, "%s{\"role\":\"%s\",", i ? "," : "", listen_role_name(s->listens[i].role));
 		json_text(to, "address", s->listens[i].address);
 		buf_addc(to, '}');
 	}

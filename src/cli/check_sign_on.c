@@ -10,17 +10,6 @@
 
 enum { KEYS_MOST = 1 << 20, SENTENCE_MOST = 4096, WHY = 512, HOST = 256 };
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
-static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
-{
-	for (unsigned i = 0; i < l->count; i++)
-		if (l->items[i] == which)
-			return true;
-	return false;
-}
-
 static bool is_readable(const char *path)
 {
 	return path && access(path, R_OK) == 0; /* else it was complained of with the other files */
@@ -47,7 +36,7 @@ static void look_for_name(const struct settings *s, const char *what, const char
 static void look_for_listener(const struct settings *s, const struct listen_settings *l, struct complaints *c)
 {
 	char host[HOST] = "";
-	if (l->role != ROLE_PROXY || !lists(&l->sign_on.schemes, SIGN_ON_NEGOTIATE) ||
+	if (l->role != ROLE_PROXY || !sign_on_lists(&l->sign_on.schemes, SIGN_ON_NEGOTIATE) ||
 	    (!l->name && gethostname(host, sizeof(host) - 1) != 0))
 		return;
 	look_for_name(s, "listen", l->address, l->name ? l->name : host, l->where, c);
@@ -58,7 +47,7 @@ static void look_for_site(const struct settings *s, const struct site_settings *
 {
 	bool negotiate = false;
 	for (unsigned i = 0; i < site->directory_count; i++)
-		negotiate |= lists(&site->directories[i].sign_on.schemes, SIGN_ON_NEGOTIATE);
+		negotiate |= sign_on_lists(&site->directories[i].sign_on.schemes, SIGN_ON_NEGOTIATE);
 	if (negotiate && !strchr(site->host, '*'))
 		look_for_name(s, "site", site->host, site->host, site->where, c);
 }

@@ -422,13 +422,6 @@ static void raise_descriptor_limit(void)
 		log_event(LOG_WARNING, "the limit of open files stays at %llu", (unsigned long long)limit.rlim_cur);
 }
 
-static const char *role_name(enum listen_role role)
-{
-	static const char *const names[] = {
-		[ROLE_PROXY] = "proxy", [ROLE_CONSOLE] = "console", [ROLE_SITE] = "published sites"};
-	return names[role];
-}
-
 static void say_ready(const struct program *p)
 {
 	const struct settings *s = p->edition->settings;
@@ -437,7 +430,7 @@ static void say_ready(const struct program *p)
 		char at[ADDR_TEXT] = "?";
 		if (port && port->listener)
 			addr_format(listener_addr(port->listener), true, at);
-		log_event(LOG_INFO, "%s on %s", role_name(s->listens[i].role), at);
+		log_event(LOG_INFO, "%s on %s", listen_role_name(s->listens[i].role), at);
 	}
 	log_event(LOG_INFO, "ready: fairlead %s, %u workers, settings from %s", FAIRLEAD_VERSION, s->workers, s->source);
 	struct port *first = s->listen_count ? port_of((struct program *)(uintptr_t)p, s->listens[0].address) : NULL;

@@ -3,9 +3,6 @@
 
 #include "config/values.h"
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
 static bool is_everything(const struct network_list *l)
 {
 	for (unsigned i = 0; i < l->count; i++)

@@ -5,9 +5,6 @@
 
 enum { PATTERNS_COMPARED = 5000 };
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
 static bool is_network_inside(const struct network *outer, const struct network *inner)
 {
 	return outer->bits <= inner->bits && outer->base.sa.sa_family == inner->base.sa.sa_family &&

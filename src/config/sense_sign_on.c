@@ -3,17 +3,6 @@
 
 #include "base/arena.h"
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
-static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
-{
-	for (unsigned i = 0; i < l->count; i++)
-		if (l->items[i] == which)
-			return true;
-	return false;
-}
-
 static const struct accounts_settings *accounts_named(const struct settings *s, const char *name)
 {
 	for (unsigned i = 0; i < s->accounts_count; i++)
@@ -57,8 +46,8 @@ static void check_names(const struct settings *s, const struct sign_on_settings 
 static void check_offer(const struct settings *s, const struct sign_on_settings *k, const struct door *d,
                         struct complaints *c)
 {
-	bool ntlm = lists(&k->schemes, SIGN_ON_NTLM), negotiate = lists(&k->schemes, SIGN_ON_NEGOTIATE);
-	bool basic = lists(&k->schemes, SIGN_ON_BASIC), anonymous = lists(&k->schemes, SIGN_ON_ANONYMOUS);
+	bool ntlm = sign_on_lists(&k->schemes, SIGN_ON_NTLM), negotiate = sign_on_lists(&k->schemes, SIGN_ON_NEGOTIATE);
+	bool basic = sign_on_lists(&k->schemes, SIGN_ON_BASIC), anonymous = sign_on_lists(&k->schemes, SIGN_ON_ANONYMOUS);
 	bool hidden_basic = basic && !k->basic_without_tls && !d->tls;
 	if ((ntlm || basic) && !k->accounts.count)
 		ERROR_HERE(c, d->where, "%s offers %s, but nobody verifies it: add accounts = {\"...\"} and an accounts block",
@@ -134,13 +123,13 @@ static void check_through_broken_proxy(const struct settings *s, const struct si
 {
 	const struct sign_on_settings *k = &site->sign_on;
 	const struct sign_on_list *l = &k->through_broken_proxy;
-	if (lists(l, SIGN_ON_ANONYMOUS))
+	if (sign_on_lists(l, SIGN_ON_ANONYMOUS))
 		ERROR_HERE(
 			c, site->where,
 			"site %s: through-broken-proxy cannot be anonymous, which would let in whoever looks like coming that "
 			"way: write {basic}",
 			site->host);
-	if (lists(l, SIGN_ON_BASIC) && !k->basic_without_tls && !site->tls.on)
+	if (sign_on_lists(l, SIGN_ON_BASIC) && !k->basic_without_tls && !site->tls.on)
 		WARN_HERE(
 			c, site->where,
 			"site %s: through-broken-proxy = {basic} helps over https:// only, and the site has no such address; over "
@@ -284,9 +273,9 @@ static void check_on_behalf(const struct settings *s, const struct upstream_sett
 	bool basic = false, ntlm = false, negotiate = false;
 	for (unsigned i = 0; i < s->listen_count; i++) {
 		const struct sign_on_list *schemes = &s->listens[i].sign_on.schemes;
-		basic |= lists(schemes, SIGN_ON_BASIC);
-		ntlm |= lists(schemes, SIGN_ON_NTLM);
-		negotiate |= lists(schemes, SIGN_ON_NEGOTIATE);
+		basic |= sign_on_lists(schemes, SIGN_ON_BASIC);
+		ntlm |= sign_on_lists(schemes, SIGN_ON_NTLM);
+		negotiate |= sign_on_lists(schemes, SIGN_ON_NEGOTIATE);
 	}
 	bool kerberos = negotiate && s->kerberos.on;
 	if (k->scheme.count > 1)
@@ -314,19 +303,19 @@ static void check_on_behalf(const struct settings *s, const struct upstream_sett
 static void check_credentials(const struct settings *s, const struct upstream_settings *u, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
-	bool basic = lists(&k->scheme, SIGN_ON_BASIC);
+	bool basic = sign_on_lists(&k->scheme, SIGN_ON_BASIC);
 	bool secret = k->secret || k->password_file || k->nt_hash_file || k->systemd_credential;
 	if (!k->on)
 		return;
-	if (lists(&k->scheme, SIGN_ON_RELAY)) {
+	if (sign_on_lists(&k->scheme, SIGN_ON_RELAY)) {
 		check_relay(s, u, c);
 		return;
 	}
-	if (lists(&k->scheme, SIGN_ON_BEHALF)) {
+	if (sign_on_lists(&k->scheme, SIGN_ON_BEHALF)) {
 		check_on_behalf(s, u, c);
 		return;
 	}
-	if (lists(&k->scheme, SIGN_ON_ANONYMOUS))
+	if (sign_on_lists(&k->scheme, SIGN_ON_ANONYMOUS))
 		ERROR_HERE(c, k->where, "upstream %s: anonymous is no way to sign in: take the credentials block out", u->name);
 	if (!k->account && !k->ccache)
 		ERROR_HERE(c, k->where,
@@ -337,7 +326,7 @@ static void check_credentials(const struct settings *s, const struct upstream_se
 			c, k->where,
 			"upstream %s: credentials need a secret: password-file, nt-hash-file, systemd-credential, keytab or ccache",
 			u->name);
-	if ((basic || lists(&k->scheme, SIGN_ON_NTLM)) && !secret)
+	if ((basic || sign_on_lists(&k->scheme, SIGN_ON_NTLM)) && !secret)
 		ERROR_HERE(c, k->where,
 		           "upstream %s: ntlm and basic need a password; a keytab or ccache serves negotiate alone", u->name);
 	if (basic && !u->tls.on)
@@ -345,7 +334,7 @@ static void check_credentials(const struct settings *s, const struct upstream_se
 			c, k->where,
 			"upstream %s: Basic shows the password to everybody on the way to this parent: add tls { }, or use ntlm",
 			u->name);
-	if (lists(&k->scheme, SIGN_ON_NEGOTIATE))
+	if (sign_on_lists(&k->scheme, SIGN_ON_NEGOTIATE))
 		check_members_for(u, c);
 	if (k->send == SEND_AS_FITS && basic && k->scheme.count == 1)
 		WARN_HERE(

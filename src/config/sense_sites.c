@@ -7,9 +7,6 @@
 #include "config/prefix.h"
 #include "config/values.h"
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
 enum { DIRECTORIES_MOST = 1000, ADDRESSES_MOST = 64, NAME_MOST = 200 };
 
 /* "http://HOST:PORT" without its scheme; NULL: it is no such thing. */

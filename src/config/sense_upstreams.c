@@ -3,9 +3,6 @@
 
 #include "config/values.h"
 
-#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
-#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
-
 static bool is_own_address(const struct settings *s, const struct addr *a)
 {
 	for (unsigned i = 0; i < s->own_address_count; i++)
@@ -34,14 +31,6 @@ static const struct listen_settings *listener_at(const struct settings *s, const
 	return NULL;
 }
 
-static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
-{
-	for (unsigned i = 0; i < l->count; i++)
-		if (l->items[i] == which)
-			return true;
-	return false;
-}
-
 /* Whether a connection of ours would come from an address that `listen` takes for a proxy that keeps its users apart. */
 static bool knows_us(const struct settings *s, const struct listen_settings *l)
 {
@@ -64,10 +53,12 @@ static void check_chain(const struct settings *s, const struct upstream_settings
                         const struct listen_settings *own, struct complaints *c)
 {
 	const struct credentials_settings *k = &u->credentials;
-	if (k->on && (lists(&k->scheme, SIGN_ON_RELAY) || lists(&k->scheme, SIGN_ON_BEHALF))) /* the clients' own */
+	if (k->on &&
+	    (sign_on_lists(&k->scheme, SIGN_ON_RELAY) || sign_on_lists(&k->scheme, SIGN_ON_BEHALF))) /* the clients' own */
 		return;
-	bool anonymous = !own->sign_on.schemes.count || lists(&own->sign_on.schemes, SIGN_ON_ANONYMOUS);
-	bool by_connection = lists(&own->sign_on.schemes, SIGN_ON_NTLM) || lists(&own->sign_on.schemes, SIGN_ON_NEGOTIATE);
+	bool anonymous = !own->sign_on.schemes.count || sign_on_lists(&own->sign_on.schemes, SIGN_ON_ANONYMOUS);
+	bool by_connection = sign_on_lists(&own->sign_on.schemes, SIGN_ON_NTLM) ||
+	                     sign_on_lists(&own->sign_on.schemes, SIGN_ON_NEGOTIATE);
 	if (!k->on && !anonymous)
 		WARN_HERE(c, m->where,
 		          "the member %s asks for a sign-in (sign-on of listen %s), and upstream %s has no credentials: error "

@@ -134,6 +134,26 @@ struct settings *settings_ref(struct settings *s)
 	return s;
 }
 
+bool sign_on_lists(const struct sign_on_list *l, enum sign_on_scheme which)
+{
+	return l->count && memchr(l->items, which, l->count);
+}
+
+void sign_on_write(const struct sign_on_list *l, struct buf *to)
+{
+	static const char *const names[SIGN_ON_LIMIT] = {
+		[SIGN_ON_ANONYMOUS] = "anonymous", [SIGN_ON_BASIC] = "basic", [SIGN_ON_NTLM] = "ntlm",
+		[SIGN_ON_NEGOTIATE] = "negotiate", [SIGN_ON_RELAY] = "relay", [SIGN_ON_BEHALF] = "on-behalf"};
+	for (unsigned i = 0; i < l->count; i++)
+		buf_addf(to, "%s%s", i ? ", " : "", names[l->items[i]]);
+}
+
+const char *listen_role_name(enum listen_role role)
+{
+	static const char *const names[] = {[ROLE_PROXY] = "proxy", [ROLE_CONSOLE] = "console", [ROLE_SITE] = "site"};
+	return names[role];
+}
+
 unsigned settings_hop_count(const struct settings *s)
 {
 	return s->upstream_count + s->application_count;

@@ -49,6 +49,9 @@ struct sign_on_list {
 	unsigned char *items; /* enum sign_on_scheme, in the order written */
 	unsigned count;       /* 0: nobody is asked who he is */
 };
+bool sign_on_lists(const struct sign_on_list *l, enum sign_on_scheme which);
+/* "negotiate, ntlm": as it is written in the file. */
+void sign_on_write(const struct sign_on_list *l, struct buf *to);
 
 enum accounts_kind { ACCOUNTS_FILE, ACCOUNTS_WINDOWS_DOMAIN };
 struct accounts_settings {
@@ -103,6 +106,7 @@ struct listen_tls_settings {
 };
 
 enum listen_role { ROLE_PROXY, ROLE_CONSOLE, ROLE_SITE };
+const char *listen_role_name(enum listen_role role); /* "proxy", "console", "site" */
 
 struct listen_settings {
 	struct written where;
@@ -342,6 +346,8 @@ void complaints_init(struct complaints *c);
 void complaints_fini(struct complaints *c);
 void complain(struct complaints *c, enum complaint_kind kind, struct written where, const char *format, ...)
 	PRINTF_LIKE(4, 5);
+#define ERROR_HERE(c, where, ...) complain((c), COMPLAINT_ERROR, (where), __VA_ARGS__)
+#define WARN_HERE(c, where, ...) complain((c), COMPLAINT_WARNING, (where), __VA_ARGS__)
 /* "fairlead.conf:12: error: …", one a line. */
 void complaints_print(const struct complaints *c, struct buf *to);
 

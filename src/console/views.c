@@ -44,7 +44,7 @@ static void fill_listeners(const struct responder_request *request, struct sheet
 	for (unsigned i = 0; i < settings->listen_count; i++) {
 		const struct listen_settings *l = &settings->listens[i];
 		sheet_string(s, l->address);
-		sheet_string(s, l->role == ROLE_CONSOLE ? "console" : l->role == ROLE_SITE ? "site" : "proxy");
+		sheet_string(s, listen_role_name(l->role));
 		sheet_string(s, l->name);
 		sheet_number(s, l->clients.count);
 		sheet_number(s, l->intermediaries.count);
@@ -111,15 +111,10 @@ static void fill_routes(const struct responder_request *request, struct sheet *s
 /* "negotiate, ntlm" */
 static void sheet_schemes(struct sheet *s, const struct sign_on_list *l)
 {
-	static const char *const names[SIGN_ON_LIMIT] = {[SIGN_ON_ANONYMOUS] = "anonymous",
-	                                                 [SIGN_ON_BASIC] = "basic",
-	                                                 [SIGN_ON_NTLM] = "ntlm",
-	                                                 [SIGN_ON_NEGOTIATE] = "negotiate"};
 	char room[128];
 	struct buf to;
 	buf_over(&to, room, sizeof(room));
-	for (unsigned i = 0; i < l->count; i++)
-		buf_addf(&to, "%s%s", i ? ", " : "", names[l->items[i]]);
+	sign_on_write(l, &to);
 	sheet_text(s, buf_span(&to));
 }
 

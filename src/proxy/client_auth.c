@@ -456,10 +456,7 @@ enum step authenticate(struct exchange *x)
 
 static bool anonymous_may_pass(const struct listen_settings *listen)
 {
-	for (unsigned i = 0; i < listen->sign_on.schemes.count; i++)
-		if (listen->sign_on.schemes.items[i] == SIGN_ON_ANONYMOUS)
-			return true;
-	return listen->sign_on.schemes.count == 0;
+	return listen->sign_on.schemes.count == 0 || sign_on_lists(&listen->sign_on.schemes, SIGN_ON_ANONYMOUS);
 }
 
 bool can_challenge(const struct exchange *x)

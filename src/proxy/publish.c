@@ -177,10 +177,7 @@ enum step identify_place(struct exchange *x)
 
 static bool lets_anonymous_in(const struct directory_settings *d)
 {
-	for (unsigned i = 0; i < d->sign_on.schemes.count; i++)
-		if (d->sign_on.schemes.items[i] == SIGN_ON_ANONYMOUS)
-			return d->users.count == 0 && d->groups.count == 0;
-	return false;
+	return sign_on_lists(&d->sign_on.schemes, SIGN_ON_ANONYMOUS) && d->users.count == 0 && d->groups.count == 0;
 }
 
 bool application_signs_in(const struct exchange *x)

@@ -53,14 +53,6 @@ const struct acceptor_policy *sign_on_policy(const struct sign_on *s, const stru
 	return o->policy.scheme_count > 0 ? &o->policy : NULL;
 }
 
-static bool lists(const struct sign_on_list *l, enum sign_on_scheme which)
-{
-	for (unsigned i = 0; i < l->count; i++)
-		if (l->items[i] == which)
-			return true;
-	return false;
-}
-
 /* What an identity says of how it came about: enum sign_on_scheme. */
 static enum sign_on_scheme scheme_of_identity(const struct identity *who)
 {
@@ -75,7 +67,7 @@ bool sign_on_accepts(const struct sign_on_settings *k, const struct identity *wh
 	bool verifies = strcmp(who->scheme, "kerberos") == 0;
 	for (unsigned i = 0; i < k->accounts.count && !verifies; i++)
 		verifies = strcmp(k->accounts.items[i], who->verifier) == 0;
-	return verifies && (lists(&k->schemes, scheme) || lists(&k->through_broken_proxy, scheme));
+	return verifies && (sign_on_lists(&k->schemes, scheme) || sign_on_lists(&k->through_broken_proxy, scheme));
 }
 
 const struct verifier *sign_on_verifier(const struct sign_on *s, const char *name)
@@ -147,7 +139,8 @@ static void name_in_challenge(const struct sign_on *s, const struct settings *se
 static bool somebody_is_passed_on(const struct settings *settings)
 {
 	for (unsigned i = 0; i < settings->upstream_count; i++)
-		if (settings->upstreams[i].credentials.on && lists(&settings->upstreams[i].credentials.scheme, SIGN_ON_BEHALF))
+		if (settings->upstreams[i].credentials.on &&
+		    sign_on_lists(&settings->upstreams[i].credentials.scheme, SIGN_ON_BEHALF))
 			return true;
 	return false;
 }
